@@ -1,0 +1,26 @@
+//! The schema of labql's own database, version by version, for SQLite and PostgreSQL.
+//!
+//! Each migration is plain SQL: what the two databases write differently (identity columns, the collation of text,
+//! byte strings) is filled in by [`dialect`], everything else is the same text on both.
+
+mod dialect;
+mod m20261122_000001_accounts;
+mod m20261122_000002_experiments;
+mod m20261122_000003_events;
+
+pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_accounts::Migration),
+            Box::new(m20261122_000002_experiments::Migration),
+            Box::new(m20261122_000003_events::Migration),
+        ]
+    }
+}

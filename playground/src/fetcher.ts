@@ -1,0 +1,54 @@
+import { createGraphiQLFetcher, type Fetcher, type FetcherOpts, type FetcherParams } from '@graphiql/toolkit';
+import { Kind, parse, type DocumentNode } from 'graphql';
+import { createClient } from 'graphql-ws';
+
+import { httpUrl, webSocketUrl } from './endpoint';
+import { authorization } from './session/session';
+
+/** How GraphiQL reaches the server: queries and mutations over HTTP, subscriptions over one WebSocket. */
+export interface Connection {
+  fetcher: Fetcher;
+  close(): void;
+}
+
+/** Opens a connection for one user; another token needs another connection. */
+export function connect(token: string | null): Connection {
+  const headers = authorization(token);
+  const wsClient = createClient({
+    url: webSocketUrl,
+    connectionParams: headers,
+    // A silent retry would send the old `after` again and show events twice: say that the socket is gone instead.
+    retryAttempts: 0,
+  });
+  const send = createGraphiQLFetcher({ url: httpUrl, headers, wsClient, enableIncrementalDelivery: false });
+  return {
+    fetcher: (params, options) => send(...asWritten(params, options)),
+    close: () => void wsClient.dispose(),
+  };
+}
+
+/**
+ * Takes the operation's name and kind from the text that is sent. GraphiQL notes them a moment after the text changes,
+ * so who is quick to switch tabs and execute would send the name of the tab before.
+ */
+function asWritten(params: FetcherParams, options?: FetcherOpts): [FetcherParams, FetcherOpts] {
+  const documentAST = tryParse(params.query);
+  if (documentAST === null) return [params, options ?? {}];
+  const names = documentAST.definitions.flatMap((definition) =>
+    definition.kind === Kind.OPERATION_DEFINITION ? [definition.name?.value ?? null] : [],
+  );
+  const operationName = names.includes(params.operationName ?? null) ? params.operationName : names[0];
+  return [
+    { ...params, operationName: operationName ?? null },
+    { ...options, documentAST },
+  ];
+}
+
+/** Null for a text with a mistake: the server says what is wrong with it. */
+function tryParse(query: string): DocumentNode | null {
+  try {
+    return parse(query);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,2 @@
+// Tells the editor where its web workers are. It must run before the editor is loaded.
+import 'graphiql/setup-workers/vite';

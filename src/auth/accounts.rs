@@ -1,0 +1,486 @@
+//! Users and API keys: the queries and the commands. Each command is one transaction.
+
+use std::num::NonZeroU32;
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Set,
+    SqlErr,
+};
+
+use super::password::{self, PasswordError};
+use super::token::TokenKeys;
+use super::viewer::ViewerUser;
+use crate::config::Secret;
+use crate::database::Database;
+use crate::entity::{api_key, base_uri_grant, idempotency_key, user};
+use crate::failure::{Failure, RejectionCode};
+use crate::time::Millis;
+
+/// Attempts to log in that one user name has a minute.
+const LOGINS_A_MINUTE: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// The longest label, display name and e-mail address, in characters.
+const LONGEST_TEXT: usize = 200;
+
+static LOGIN_LIMIT: LazyLock<DefaultKeyedRateLimiter<String>> =
+    LazyLock::new(|| RateLimiter::keyed(Quota::per_minute(LOGINS_A_MINUTE)));
+
+/// What is needed to make a user.
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    /// The name to log in with.
+    pub username: String,
+    /// Without one the user logs in by API key or by another issuer's token only.
+    pub password: Option<Secret>,
+    /// The name to show.
+    pub display_name: Option<String>,
+    /// Where to write to.
+    pub email: Option<String>,
+    /// May manage users.
+    pub is_admin: bool,
+    /// Makes the command safe to repeat.
+    pub idempotency_key: Option<String>,
+}
+
+/// What is needed to make an API key.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// What it is for, in its owner's words.
+    pub label: String,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Makes the command safe to repeat.
+    pub idempotency_key: Option<String>,
+}
+
+/// A successful log-in.
+pub struct Session {
+    /// The token.
+    pub token: Secret,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// Whose it is.
+    pub user: user::Model,
+}
+
+/// Checks user name and password and issues a token.
+pub async fn login(
+    database: &Database,
+    keys: &TokenKeys,
+    username: &str,
+    password: Secret,
+) -> Result<Session, Failure> {
+    if username.len() > LONGEST_TEXT || LOGIN_LIMIT.check_key(&username.to_owned()).is_err() {
+        return Err(Failure::rejected(
+            RejectionCode::RateLimited,
+            None,
+            "too many attempts for this user name: try again in a minute",
+        ));
+    }
+    LOGIN_LIMIT.retain_recent();
+    let account = user_by_name(database, username).await?;
+    let hash = account
+        .as_ref()
+        .filter(|account| account.disabled_at.is_none())
+        .and_then(|account| account.password_hash.clone());
+    let good = password::verify(password.expose().to_owned(), hash).await;
+    let Some(user) = account.filter(|_| good) else {
+        tracing::warn!(username, "log-in refused");
+        return Err(Failure::rejected(
+            RejectionCode::Unauthenticated,
+            None,
+            "user name or password is wrong",
+        ));
+    };
+    let (token, expires_at) = keys
+        .issue(&user.username, Utc::now(), None)
+        .map_err(Failure::internal)?;
+    Ok(Session {
+        token: token.into(),
+        expires_at,
+        user,
+    })
+}
+
+/// The user of this name.
+pub async fn user_by_name(
+    database: &Database,
+    username: &str,
+) -> Result<Option<user::Model>, Failure> {
+    Ok(user::Entity::find()
+        .filter(user::Column::Username.eq(username))
+        .one(database.read())
+        .await?)
+}
+
+/// The users with these row ids.
+pub async fn users_by_id(database: &Database, ids: &[i64]) -> Result<Vec<user::Model>, Failure> {
+    Ok(user::Entity::find()
+        .filter(user::Column::Id.is_in(ids.iter().copied()))
+        .all(database.read())
+        .await?)
+}
+
+/// All users, by name.
+pub async fn users(database: &Database) -> Result<Vec<user::Model>, Failure> {
+    Ok(user::Entity::find()
+        .order_by_asc(user::Column::Username)
+        .all(database.read())
+        .await?)
+}
+
+/// What a user may do with which base URIs.
+pub async fn grants(
+    database: &Database,
+    user_id: i64,
+) -> Result<Vec<base_uri_grant::Model>, Failure> {
+    Ok(base_uri_grant::Entity::find()
+        .filter(base_uri_grant::Column::UserId.eq(user_id))
+        .order_by_asc(base_uri_grant::Column::BaseUri)
+        .all(database.read())
+        .await?)
+}
+
+/// The API key with this row id, if it belongs to the user or the user is an administrator.
+pub async fn api_key_for(
+    database: &Database,
+    viewer: &ViewerUser,
+    id: i64,
+) -> Result<Option<api_key::Model>, Failure> {
+    let key = api_key::Entity::find_by_id(id).one(database.read()).await?;
+    Ok(key.filter(|key| viewer.is_admin || Some(key.user_id) == viewer.id))
+}
+
+/// The API keys of a user, oldest first.
+pub async fn api_keys(database: &Database, user_id: i64) -> Result<Vec<api_key::Model>, Failure> {
+    Ok(api_key::Entity::find()
+        .filter(api_key::Column::UserId.eq(user_id))
+        .order_by_asc(api_key::Column::Id)
+        .all(database.read())
+        .await?)
+}
+
+/// Makes a user.
+pub async fn create_user(
+    database: &Database,
+    actor: &str,
+    new: NewUser,
+) -> Result<user::Model, Failure> {
+    check_username(&new.username)?;
+    check_length("displayName", new.display_name.as_deref())?;
+    check_length("email", new.email.as_deref())?;
+    let password_hash = match &new.password {
+        Some(password) => Some(hash_password(password).await?),
+        None => None,
+    };
+    let transaction = database.begin().await?;
+    let request = format!(
+        "{}|{:?}|{:?}|{}",
+        new.username, new.display_name, new.email, new.is_admin
+    );
+    let replay = Replay::new(
+        actor,
+        "createUser",
+        new.idempotency_key.as_deref(),
+        &request,
+    )?;
+    if let Some(id) = replay.seen(&transaction).await? {
+        return user::Entity::find_by_id(id)
+            .one(&transaction)
+            .await?
+            .ok_or_else(|| Failure::bad_input("idempotencyKey", "what it made is gone"));
+    }
+    let username = new.username.clone();
+    let made = user::ActiveModel {
+        username: Set(new.username),
+        display_name: Set(new.display_name),
+        email: Set(new.email),
+        password_hash: Set(password_hash),
+        is_admin: Set(new.is_admin),
+        created_at: Set(Utc::now().millis()),
+        ..Default::default()
+    }
+    .insert(&transaction)
+    .await
+    .map_err(|error| match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => Failure::rejected(
+            RejectionCode::Conflict,
+            Some("username"),
+            format!("there is a user {username} already"),
+        ),
+        _ => error.into(),
+    })?;
+    replay.note(&transaction, made.id).await?;
+    transaction.commit().await?;
+    tracing::info!(
+        actor,
+        user = made.username,
+        admin = made.is_admin,
+        "made a user"
+    );
+    Ok(made)
+}
+
+/// Sets a new password.
+pub async fn set_password(
+    database: &Database,
+    username: &str,
+    password: &Secret,
+) -> Result<(), Failure> {
+    let hash = hash_password(password).await?;
+    update_user(
+        database,
+        username,
+        user::Column::PasswordHash,
+        Some(hash).into(),
+    )
+    .await
+}
+
+/// Locks a user out, or lets them in again. Tokens and API keys of a disabled user are refused from then on.
+pub async fn set_disabled(
+    database: &Database,
+    username: &str,
+    disabled: bool,
+) -> Result<(), Failure> {
+    let at = disabled.then(|| Utc::now().millis());
+    update_user(database, username, user::Column::DisabledAt, at.into()).await
+}
+
+/// Sets what a user may do with a base URI; neither right: the grant is taken away.
+pub async fn set_grant(
+    database: &Database,
+    username: &str,
+    base_uri: &str,
+    can_search: bool,
+    can_register: bool,
+) -> Result<(), Failure> {
+    let user = user_by_name(database, username)
+        .await?
+        .ok_or_else(|| no_user(username))?;
+    let transaction = database.begin().await?;
+    base_uri_grant::Entity::delete_many()
+        .filter(base_uri_grant::Column::UserId.eq(user.id))
+        .filter(base_uri_grant::Column::BaseUri.eq(base_uri))
+        .exec(&transaction)
+        .await?;
+    if can_search || can_register {
+        base_uri_grant::ActiveModel {
+            user_id: Set(user.id),
+            base_uri: Set(base_uri.to_owned()),
+            can_search: Set(can_search),
+            can_register: Set(can_register),
+            ..Default::default()
+        }
+        .insert(&transaction)
+        .await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Makes an API key for a user. The secret is returned this once; a repeated command returns the key without it.
+pub async fn create_api_key(
+    database: &Database,
+    user_id: i64,
+    new: NewApiKey,
+) -> Result<(Option<Secret>, api_key::Model), Failure> {
+    if new.label.trim().is_empty() {
+        return Err(Failure::bad_input("label", "a label must not be empty"));
+    }
+    check_length("label", Some(&new.label))?;
+    let now = Utc::now();
+    if new.expires_at.is_some_and(|at| at <= now) {
+        return Err(Failure::bad_input("expiresAt", "this moment is past"));
+    }
+    let transaction = database.begin().await?;
+    let actor = format!("user {user_id}");
+    let request = format!("{}|{:?}", new.label, new.expires_at);
+    let replay = Replay::new(
+        &actor,
+        "createApiKey",
+        new.idempotency_key.as_deref(),
+        &request,
+    )?;
+    if let Some(id) = replay.seen(&transaction).await? {
+        let key = api_key::Entity::find_by_id(id).one(&transaction).await?;
+        return key
+            .map(|key| (None, key))
+            .ok_or_else(|| Failure::bad_input("idempotencyKey", "what it made is gone"));
+    }
+    let secret = super::api_key::generate().map_err(Failure::internal)?;
+    let key = api_key::ActiveModel {
+        user_id: Set(user_id),
+        label: Set(new.label),
+        secret_hash: Set(super::api_key::hash(secret.expose())),
+        created_at: Set(now.millis()),
+        expires_at: Set(new.expires_at.map(|at| at.millis())),
+        ..Default::default()
+    }
+    .insert(&transaction)
+    .await?;
+    replay.note(&transaction, key.id).await?;
+    transaction.commit().await?;
+    Ok((Some(secret), key))
+}
+
+/// Revokes an API key of the viewer, or of anybody if the viewer is an administrator. Revoking twice is no error.
+pub async fn revoke_api_key(
+    database: &Database,
+    viewer: &ViewerUser,
+    id: i64,
+) -> Result<api_key::Model, Failure> {
+    let transaction = database.begin().await?;
+    let key = api_key::Entity::find_by_id(id)
+        .one(&transaction)
+        .await?
+        .filter(|key| viewer.is_admin || Some(key.user_id) == viewer.id)
+        .ok_or_else(|| {
+            Failure::rejected(
+                RejectionCode::NotFound,
+                Some("id"),
+                "there is no such API key",
+            )
+        })?;
+    if key.revoked_at.is_some() {
+        return Ok(key);
+    }
+    let mut key: api_key::ActiveModel = key.into();
+    key.revoked_at = Set(Some(Utc::now().millis()));
+    let key = key.update(&transaction).await?;
+    transaction.commit().await?;
+    Ok(key)
+}
+
+/// Notes when an API key was last used.
+pub(super) async fn note_key_use(
+    database: &Database,
+    id: i64,
+    at_millis: i64,
+) -> Result<(), sea_orm::DbErr> {
+    let transaction = database.begin().await?;
+    api_key::Entity::update_many()
+        .col_expr(api_key::Column::LastUsedAt, Expr::value(at_millis))
+        .filter(api_key::Column::Id.eq(id))
+        .exec(&transaction)
+        .await?;
+    transaction.commit().await
+}
+
+async fn update_user(
+    database: &Database,
+    username: &str,
+    column: user::Column,
+    value: sea_orm::Value,
+) -> Result<(), Failure> {
+    let transaction = database.begin().await?;
+    let done = user::Entity::update_many()
+        .col_expr(column, Expr::value(value))
+        .filter(user::Column::Username.eq(username))
+        .exec(&transaction)
+        .await?;
+    if done.rows_affected == 0 {
+        return Err(no_user(username));
+    }
+    Ok(transaction.commit().await?)
+}
+
+fn no_user(username: &str) -> Failure {
+    Failure::rejected(
+        RejectionCode::NotFound,
+        Some("username"),
+        format!("there is no user {username}"),
+    )
+}
+
+async fn hash_password(password: &Secret) -> Result<String, Failure> {
+    password::hash(password.expose().to_owned())
+        .await
+        .map_err(|error| match error {
+            PasswordError::Length => Failure::bad_input("password", error.to_string()),
+            PasswordError::Hash(_) => Failure::internal(error),
+        })
+}
+
+fn check_username(username: &str) -> Result<(), Failure> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
+    if username.is_empty() || username.chars().count() > 64 || !username.chars().all(allowed) {
+        return Err(Failure::bad_input(
+            "username",
+            "a user name has 1 to 64 letters, digits or . _ - @ +",
+        ));
+    }
+    Ok(())
+}
+
+fn check_length(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
+    if text.is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
+        return Err(Failure::bad_input(
+            field,
+            format!("at most {LONGEST_TEXT} characters"),
+        ));
+    }
+    Ok(())
+}
+
+/// The memory of a creating command: the same key by the same actor makes nothing new.
+struct Replay<'a> {
+    actor: &'a str,
+    mutation: &'static str,
+    key: Option<&'a str>,
+    request_hash: String,
+}
+
+impl<'a> Replay<'a> {
+    fn new(
+        actor: &'a str,
+        mutation: &'static str,
+        key: Option<&'a str>,
+        request: &str,
+    ) -> Result<Self, Failure> {
+        check_length("idempotencyKey", key)?;
+        Ok(Self {
+            actor,
+            mutation,
+            key,
+            request_hash: super::api_key::hash(request),
+        })
+    }
+
+    async fn seen(&self, transaction: &DatabaseTransaction) -> Result<Option<i64>, Failure> {
+        let Some(key) = self.key else { return Ok(None) };
+        let row = idempotency_key::Entity::find()
+            .filter(idempotency_key::Column::Actor.eq(self.actor))
+            .filter(idempotency_key::Column::Mutation.eq(self.mutation))
+            .filter(idempotency_key::Column::Key.eq(key))
+            .one(transaction)
+            .await?;
+        match row {
+            Some(row) if row.request_hash == self.request_hash => Ok(Some(row.subject_id)),
+            Some(_) => Err(Failure::rejected(
+                RejectionCode::Conflict,
+                Some("idempotencyKey"),
+                "this key was used with another input",
+            )),
+            None => Ok(None),
+        }
+    }
+
+    async fn note(&self, transaction: &DatabaseTransaction, subject: i64) -> Result<(), Failure> {
+        let Some(key) = self.key else { return Ok(()) };
+        idempotency_key::ActiveModel {
+            actor: Set(self.actor.to_owned()),
+            mutation: Set(self.mutation.to_owned()),
+            key: Set(key.to_owned()),
+            request_hash: Set(self.request_hash.clone()),
+            subject_id: Set(subject),
+            created_at: Set(Utc::now().millis()),
+            ..Default::default()
+        }
+        .insert(transaction)
+        .await?;
+        Ok(())
+    }
+}

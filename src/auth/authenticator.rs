@@ -1,0 +1,146 @@
+//! The guard's front door: credentials against the database and the keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::api_key;
+use super::token::TokenKeys;
+use super::viewer::{AuthError, Authenticator, Credential, Viewer, ViewerUser};
+use crate::database::Database;
+use crate::entity::{api_key as key_table, user};
+use crate::time::{self, Millis};
+
+/// `last_used_at` of a key is kept to this step, so that reading does not become writing.
+const LAST_USED_STEP: Duration = Duration::from_mins(1);
+
+/// Checks credentials against the users, their keys and the token keys.
+#[derive(Clone)]
+pub struct Guard {
+    database: Database,
+    keys: Arc<TokenKeys>,
+}
+
+impl Guard {
+    /// A guard over these users and keys.
+    pub fn new(database: Database, keys: Arc<TokenKeys>) -> Self {
+        Self { database, keys }
+    }
+
+    async fn check(&self, credential: Credential) -> Result<Viewer, AuthError> {
+        match credential {
+            Credential::Bearer(token) => self.bearer(token.expose()).await,
+            Credential::ApiKey(key) => self.api_key(key.expose()).await,
+        }
+    }
+
+    async fn bearer(&self, token: &str) -> Result<Viewer, AuthError> {
+        let verified = self.keys.verify(token).map_err(|reason| {
+            tracing::warn!(%reason, "token refused");
+            AuthError::Rejected
+        })?;
+        let account = user::Entity::find()
+            .filter(user::Column::Username.eq(verified.username.as_str()))
+            .one(self.database.read())
+            .await
+            .map_err(unavailable)?;
+        let user = match account {
+            Some(account) => enabled(account)?,
+            // Another issuer vouches for people who need no account here; labql itself issues tokens to users only.
+            None if !verified.own => ViewerUser {
+                id: None,
+                username: verified.username,
+                is_admin: false,
+            },
+            None => {
+                tracing::warn!(reason = "its user is gone", "token refused");
+                return Err(AuthError::Rejected);
+            }
+        };
+        Ok(Viewer {
+            user: Some(user),
+            expires_at: Some(verified.expires_at),
+        })
+    }
+
+    async fn api_key(&self, key: &str) -> Result<Viewer, AuthError> {
+        let found = key_table::Entity::find()
+            .filter(key_table::Column::SecretHash.eq(api_key::hash(key)))
+            .find_also_related(user::Entity)
+            .one(self.database.read())
+            .await
+            .map_err(unavailable)?;
+        let refuse = |reason| {
+            tracing::warn!(reason, "API key refused");
+            Err(AuthError::Rejected)
+        };
+        let Some((key, Some(account))) = found else {
+            return refuse("it is unknown");
+        };
+        let now = Utc::now();
+        if key.revoked_at.is_some() {
+            return refuse("it is revoked");
+        }
+        let expires_at = key.expires_at.and_then(time::from_millis);
+        if expires_at.is_some_and(|at| at <= now) {
+            return refuse("it has expired");
+        }
+        let user = enabled(account)?;
+        self.touch(&key, now);
+        Ok(Viewer {
+            user: Some(user),
+            expires_at,
+        })
+    }
+
+    /// Notes beside the request that the key was used.
+    fn touch(&self, key: &key_table::Model, now: DateTime<Utc>) {
+        let now = now.millis();
+        let step = i64::try_from(LAST_USED_STEP.as_millis()).unwrap_or(i64::MAX);
+        if key.last_used_at.is_some_and(|at| now - at < step) {
+            return;
+        }
+        let (database, id) = (self.database.clone(), key.id);
+        tokio::spawn(async move {
+            if let Err(error) = super::accounts::note_key_use(&database, id, now).await {
+                tracing::warn!(%error, "the last use of an API key was not noted");
+            }
+        });
+    }
+}
+
+impl Authenticator for Guard {
+    fn authenticate(
+        &self,
+        credential: Option<Credential>,
+    ) -> BoxFuture<'_, Result<Viewer, AuthError>> {
+        async move {
+            match credential {
+                None => Ok(Viewer::anonymous()),
+                Some(credential) => self.check(credential).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+fn enabled(account: user::Model) -> Result<ViewerUser, AuthError> {
+    if account.disabled_at.is_some() {
+        tracing::warn!(reason = "its user is disabled", "credential refused");
+        return Err(AuthError::Rejected);
+    }
+    Ok(ViewerUser {
+        id: Some(account.id),
+        username: account.username,
+        is_admin: account.is_admin,
+    })
+}
+
+fn unavailable(error: sea_orm::DbErr) -> AuthError {
+    tracing::error!(%error, "a credential could not be checked");
+    AuthError::Unavailable
+}

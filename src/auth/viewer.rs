@@ -1,0 +1,82 @@
+//! The caller of an operation, and how it is found out.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use crate::config::Secret;
+
+/// What a caller shows to say who it is.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A JSON web token.
+    Bearer(Secret),
+    /// An API key.
+    ApiKey(Secret),
+}
+
+/// The caller of an operation; without a user: anonymous.
+#[derive(Clone, Debug, Default)]
+pub struct Viewer {
+    /// Who it is.
+    pub user: Option<ViewerUser>,
+    /// When the credential ends; open connections end with it.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A caller with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewerUser {
+    /// The row of the user; none for a person whom another issuer vouches for and who has no account here.
+    pub id: Option<i64>,
+    /// The name in the token or of the account.
+    pub username: String,
+    /// May manage users and what belongs to all.
+    pub is_admin: bool,
+}
+
+impl Viewer {
+    /// Nobody in particular.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// When the credential ends.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.expires_at
+    }
+
+    /// The name, for logs and audit records.
+    pub fn name(&self) -> &str {
+        self.user
+            .as_ref()
+            .map_or("anonymous", |user| user.username.as_str())
+    }
+}
+
+/// Why there is no viewer. The caller is told no more than this; the reason is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The credential is wrong, expired, revoked or foreign.
+    #[error("the credential was not accepted")]
+    Rejected,
+    /// It could not be checked just now.
+    #[error("credentials cannot be checked just now")]
+    Unavailable,
+}
+
+/// Turns a credential into a viewer.
+pub trait Authenticator: Send + Sync + 'static {
+    /// Without a credential the viewer is anonymous.
+    fn authenticate(
+        &self,
+        credential: Option<Credential>,
+    ) -> BoxFuture<'_, Result<Viewer, AuthError>>;
+}
+
+impl fmt::Display for Viewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

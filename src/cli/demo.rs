@@ -1,0 +1,102 @@
+//! `labql demo`.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use clap::Args;
+
+use super::CommandResult;
+use crate::auth::accounts::{self, NewUser};
+use crate::auth::api_key;
+use crate::config::{Config, Secret};
+use crate::demo;
+use crate::experiments::sync::Mirror;
+use crate::server::Server;
+use crate::telemetry;
+
+/// The user that the demo makes.
+const USER: &str = "demo";
+/// How many ports are tried from the one that was asked for.
+const PORTS: u16 = 50;
+
+/// Write a small laboratory, load it, make a user and serve it.
+#[derive(Args)]
+pub struct Demo {
+    /// Where the laboratory, its database and the user's password are kept
+    #[arg(long, default_value = ".labql/demo", value_name = "FOLDER")]
+    dir: PathBuf,
+    /// The address to listen on; when its port is taken, the next free one is used
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Only write and load the laboratory
+    #[arg(long)]
+    no_serve: bool,
+}
+
+impl Demo {
+    /// Makes the laboratory unless it is there, and serves it.
+    pub async fn run(self, mut config: Config) -> CommandResult {
+        telemetry::start_log(&config.log)?;
+        std::fs::create_dir_all(&self.dir)?;
+        let lab = self.dir.join("lab");
+        if !lab.exists() {
+            let path = lab.clone();
+            tokio::task::spawn_blocking(move || demo::write(&path, Utc::now())).await??;
+            println!("wrote a laboratory to {}", lab.display());
+        }
+        let root = lab.join("autosubmit");
+        config.data_dir.clone_from(&self.dir);
+        config.database.url = format!("sqlite:{}", self.dir.join("labql.db").display()).into();
+        config.autosubmit.root = Some(root.clone());
+        if let Some(listen) = self.listen {
+            config.listen = listen;
+        }
+        let server = Server::bind(config, true, PORTS).await?;
+        let services = server.services();
+        let mirror = Mirror::open(services.database.clone(), services.feed.clone(), &root).await?;
+        let report = mirror.pass(&|_, _| {}).await?;
+        println!("loaded {} experiments", report.experiments);
+        let password = kept_password(&self.dir.join("password"))?;
+        if accounts::user_by_name(&services.database, USER)
+            .await?
+            .is_none()
+        {
+            let new = NewUser {
+                username: USER.to_owned(),
+                password: Some(password.clone()),
+                display_name: Some("Demonstration".to_owned()),
+                is_admin: true,
+                ..NewUser::default()
+            };
+            accounts::create_user(&services.database, "labql demo", new).await?;
+        }
+        if self.no_serve {
+            return Ok(());
+        }
+        println!();
+        println!("playground: http://{}/playground", server.address);
+        println!("endpoint:   http://{}/graphql", server.address);
+        println!("user:       {USER}");
+        println!("password:   {}", password.expose());
+        Ok(server.run().await?)
+    }
+}
+
+/// The password of the demo's user: made once, in a file that only its owner can read.
+fn kept_password(path: &Path) -> Result<Secret, Box<dyn std::error::Error + Send + Sync>> {
+    use std::io::Write;
+    if let Ok(text) = std::fs::read_to_string(path) {
+        return Ok(text.trim().to_owned().into());
+    }
+    let password = api_key::generate()?;
+    let password = password.expose().trim_start_matches("labql_")[..16].to_owned();
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{password}")?;
+    Ok(password.into())
+}

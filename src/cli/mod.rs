@@ -1,0 +1,110 @@
+//! The command line: a file a command.
+
+mod config;
+mod demo;
+mod import;
+mod migrate;
+mod schema;
+mod serve;
+mod token;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::telemetry;
+
+/// One live GraphQL API over experiments, datasets, focal planes and flows.
+#[derive(Parser)]
+#[command(name = "labql", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args)]
+struct Global {
+    /// The configuration file; without it `labql.toml` in this folder, if it is there
+    #[arg(long, global = true, env = "LABQL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where labql keeps its SQLite file and the secret that signs tokens
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// The database: sqlite:PATH or <postgres://USER:PASSWORD@HOST/NAME>
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API and the playground
+    Serve(serve::Serve),
+    /// Bring the database to the schema of this version, or back
+    Migrate(migrate::Migrate),
+    /// Add, list, disable users; set passwords and grants
+    User(user::User),
+    /// Issue a token for a user
+    Token(token::Token),
+    /// Read a source into the database once
+    Import(import::Import),
+    /// Print the GraphQL schema
+    Schema,
+    /// Print the effective configuration, secrets masked
+    Config,
+    /// Write a small laboratory, load it, make a user and serve it
+    Demo(demo::Demo),
+}
+
+/// Why a command failed, for a person.
+type CommandResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Runs the command that the arguments name.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("labql: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> CommandResult {
+    if let Command::Schema = cli.command {
+        return schema::run();
+    }
+    let mut config = Config::load(cli.global.config.as_deref())?;
+    if let Some(folder) = cli.global.data_dir {
+        config.data_dir = folder;
+        config.settle();
+    }
+    if let Some(url) = cli.global.database_url {
+        config.database.url = url.into();
+    }
+    match cli.command {
+        Command::Serve(command) => command.run(config).await,
+        Command::Migrate(command) => command.run(config).await,
+        Command::User(command) => command.run(config).await,
+        Command::Token(command) => command.run(config).await,
+        Command::Import(command) => command.run(config).await,
+        Command::Schema => schema::run(),
+        Command::Config => config::run(&config),
+        Command::Demo(command) => command.run(config).await,
+    }
+}
+
+/// Opens the database of the configuration, with the schema of this version.
+async fn open(config: &Config) -> Result<Database, Box<dyn std::error::Error + Send + Sync>> {
+    telemetry::start_log(&config.log)?;
+    let database = Database::connect(&config.database).await?;
+    database.ensure_schema(false).await?;
+    Ok(database)
+}

@@ -1,0 +1,151 @@
+//! `labql user`.
+
+use std::io::{IsTerminal, Read};
+
+use clap::{Args, Subcommand};
+
+use super::CommandResult;
+use crate::auth::accounts::{self, NewUser};
+use crate::config::{Config, Secret};
+
+/// Add, list, disable users; set passwords and grants.
+#[derive(Args)]
+pub struct User {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Add a user; the password is asked for, or read from standard input when that is no terminal
+    Add {
+        /// The name to log in with
+        username: String,
+        /// May manage users
+        #[arg(long)]
+        admin: bool,
+        /// The name to show
+        #[arg(long)]
+        display_name: Option<String>,
+        /// The e-mail address
+        #[arg(long)]
+        email: Option<String>,
+        /// Without a password: for API keys and other issuers' tokens only
+        #[arg(long)]
+        no_password: bool,
+    },
+    /// List the users
+    List,
+    /// Set a new password, asked for or read from standard input
+    Password {
+        /// Whose
+        username: String,
+    },
+    /// Lock a user out: password, tokens and API keys are refused
+    Disable {
+        /// Whom
+        username: String,
+    },
+    /// Let a user in again
+    Enable {
+        /// Whom
+        username: String,
+    },
+    /// Set what a user may do with the datasets below a base URI; neither flag: take the grant away
+    Grant {
+        /// Whom
+        username: String,
+        /// Such as <s3://bucket>
+        base_uri: String,
+        /// May find and read
+        #[arg(long)]
+        search: bool,
+        /// May register
+        #[arg(long)]
+        register: bool,
+    },
+}
+
+impl User {
+    /// Does what is asked.
+    pub async fn run(self, config: Config) -> CommandResult {
+        let database = super::open(&config).await?;
+        match self.action {
+            Action::Add {
+                username,
+                admin,
+                display_name,
+                email,
+                no_password,
+            } => {
+                let password = if no_password {
+                    None
+                } else {
+                    Some(read_password()?)
+                };
+                let new = NewUser {
+                    username,
+                    password,
+                    display_name,
+                    email,
+                    is_admin: admin,
+                    idempotency_key: None,
+                };
+                let user = accounts::create_user(&database, "command line", new).await?;
+                println!("added {}", user.username);
+            }
+            Action::List => {
+                for user in accounts::users(&database).await? {
+                    let admin = if user.is_admin { "admin" } else { "user" };
+                    let state = if user.disabled_at.is_some() {
+                        "disabled"
+                    } else {
+                        "enabled"
+                    };
+                    println!("{}\t{admin}\t{state}", user.username);
+                }
+            }
+            Action::Password { username } => {
+                accounts::set_password(&database, &username, &read_password()?).await?;
+                println!("set the password of {username}");
+            }
+            Action::Disable { username } => {
+                accounts::set_disabled(&database, &username, true).await?;
+                println!("disabled {username}");
+            }
+            Action::Enable { username } => {
+                accounts::set_disabled(&database, &username, false).await?;
+                println!("enabled {username}");
+            }
+            Action::Grant {
+                username,
+                base_uri,
+                search,
+                register,
+            } => {
+                accounts::set_grant(&database, &username, &base_uri, search, register).await?;
+                println!("set the grant of {username} on {base_uri}");
+            }
+        }
+        database.close().await;
+        Ok(())
+    }
+}
+
+/// Asks on a terminal without echo, twice; elsewhere reads one line from standard input. A password never stands in
+/// the arguments, where every user of the machine could read it.
+fn read_password() -> Result<Secret, Box<dyn std::error::Error + Send + Sync>> {
+    if std::io::stdin().is_terminal() {
+        let password = rpassword::prompt_password("Password: ")?;
+        if rpassword::prompt_password("Again: ")? != password {
+            return Err("the two passwords differ".into());
+        }
+        return Ok(password.into());
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .take(4096)
+        .read_to_string(&mut text)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned().into())
+}

@@ -1,0 +1,253 @@
+//! The configuration: defaults, then a file, then the environment, then flags. It prints itself with secrets masked.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::auth::AuthConfig;
+use crate::graphql::engine::EngineSettings;
+use crate::http::HttpSettings;
+
+/// What is printed instead of a secret.
+const MASK: &str = "********";
+
+/// A value that is never printed.
+#[derive(Clone, Default, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
+    }
+}
+
+/// The URL of a database; its password is masked when it is printed.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The URL with its password.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.starts_with("sqlite:") {
+            return f.write_str(&self.0);
+        }
+        // Anything after the host may hold a password too (`?password=`), so only scheme, user, host and path stay.
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return f.write_str(MASK);
+        };
+        let rest = rest.split('?').next().unwrap_or_default();
+        match rest.rsplit_once('@') {
+            Some((user, host)) => {
+                let name = user.split(':').next().unwrap_or_default();
+                write!(f, "{scheme}://{name}:{MASK}@{host}")
+            }
+            None => write!(f, "{scheme}://{rest}"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where labql keeps what is its own: the SQLite file and the secret that signs tokens.
+    pub data_dir: PathBuf,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// labql's own database.
+    pub database: DatabaseConfig,
+    /// Who may do what.
+    pub auth: AuthConfig,
+    /// The Autosubmit installation to mirror.
+    pub autosubmit: AutosubmitConfig,
+    /// GraphQL: limits, timeouts, caches.
+    pub graphql: EngineSettings,
+    /// HTTP and WebSocket: limits, timeouts, origins.
+    pub http: HttpSettings,
+    /// The log on standard error.
+    pub log: LogConfig,
+}
+
+/// labql's own database.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`; empty: `labql.db` in the data folder.
+    pub url: DatabaseUrl,
+    /// Connections for reading (SQLite) or in all (PostgreSQL).
+    pub max_connections: u32,
+}
+
+/// The Autosubmit installation to mirror.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AutosubmitConfig {
+    /// The folder with `autosubmit.db` and the experiments; none: nothing is mirrored.
+    pub root: Option<PathBuf>,
+    /// Seconds between two looks at it; 0: only `labql import` looks.
+    pub interval_seconds: u64,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON object a line, for collectors.
+    Json,
+}
+
+/// The log on standard error.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// What is logged, in the notation of tracing's `EnvFilter`, such as `info,labql=debug`.
+    pub filter: String,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from(".labql"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            database: DatabaseConfig::default(),
+            auth: AuthConfig::default(),
+            autosubmit: AutosubmitConfig::default(),
+            graphql: EngineSettings::default(),
+            http: HttpSettings::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: DatabaseUrl(String::new()),
+            max_connections: 8,
+        }
+    }
+}
+
+impl Default for AutosubmitConfig {
+    fn default() -> Self {
+        Self {
+            root: None,
+            interval_seconds: 10,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The named file is not there.
+    #[error("the configuration file {0} does not exist")]
+    Missing(String),
+    /// A value is of the wrong type, or a name is unknown.
+    #[error("configuration: {0}")]
+    Invalid(Box<figment::Error>),
+}
+
+impl Config {
+    /// Reads the configuration. `file`: the one named by the caller; without it `labql.toml` is used if it is there.
+    ///
+    /// In the environment a setting is `LABQL_` and its path with two underscores between the parts, such as
+    /// `LABQL_DATABASE__URL`; `LABQL_LISTEN` and `LABQL_DATA_DIR` stand at the top.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new();
+        let default = Path::new("labql.toml");
+        match file {
+            Some(file) if !file.is_file() => {
+                return Err(ConfigError::Missing(file.display().to_string()));
+            }
+            Some(file) => figment = figment.merge(Toml::file_exact(file)),
+            None if default.is_file() => figment = figment.merge(Toml::file_exact(default)),
+            None => {}
+        }
+        let environment = Env::prefixed("LABQL_")
+            .filter(|key| {
+                let key = key.as_str();
+                key.contains("__")
+                    || key.eq_ignore_ascii_case("listen")
+                    || key.eq_ignore_ascii_case("data_dir")
+            })
+            .split("__");
+        let mut config: Self = figment
+            .merge(environment)
+            .extract()
+            .map_err(|error| ConfigError::Invalid(Box::new(error)))?;
+        config.settle();
+        Ok(config)
+    }
+
+    /// Fills in what follows from other settings.
+    pub fn settle(&mut self) {
+        if self.database.url.0.is_empty() {
+            let path = self.data_dir.join("labql.db");
+            self.database.url = DatabaseUrl(format!("sqlite:{}", path.display()));
+        }
+    }
+}

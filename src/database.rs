@@ -1,0 +1,219 @@
+//! Connections to labql's own database: SQLite with one writer and a pool of readers, or PostgreSQL with one pool.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Duration;
+
+use migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+use crate::config::DatabaseConfig;
+
+/// How long a statement waits for a lock of SQLite before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What can go wrong between labql and its database, apart from a statement that fails.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The URL names a database that labql does not speak.
+    #[error("the database URL must begin with sqlite: or postgres:")]
+    UnknownScheme,
+    /// The folder of the SQLite file cannot be made.
+    #[error("cannot make the folder {0}: {1}")]
+    Folder(String, std::io::Error),
+    /// The database was made by an older labql.
+    #[error(
+        "the database is older than this labql ({pending} migrations are pending, the first is {first}). \
+         Upgrade it with `labql migrate up`, or let the server do it with `labql serve --migrate`"
+    )]
+    Older {
+        /// How many migrations are missing.
+        pending: usize,
+        /// The name of the first one.
+        first: String,
+    },
+    /// The database was made by a newer labql.
+    #[error(
+        "the database was upgraded by a newer labql ({0} is unknown here): use that version, \
+         or go back with its `labql migrate down`"
+    )]
+    Newer(String),
+    /// The database answered with an error.
+    #[error("database: {0}")]
+    Statement(#[from] DbErr),
+}
+
+/// The connections: reads go to `read`, commands to [`Database::begin`].
+#[derive(Clone, Debug)]
+pub struct Database {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+}
+
+impl Database {
+    /// Opens the database; a SQLite file is made when it does not exist.
+    pub async fn connect(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
+        let url = config.url.expose();
+        if url.starts_with("sqlite:") {
+            Self::connect_sqlite(url, config.max_connections).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let mut options = options(url, config.max_connections);
+            options.set_application_name("labql");
+            let pool = connect(options).await?;
+            Ok(Self {
+                read: pool.clone(),
+                write: pool,
+            })
+        } else {
+            Err(DatabaseError::UnknownScheme)
+        }
+    }
+
+    /// SQLite is opened twice: one connection writes, so that no writer ever waits for another with a stale
+    /// snapshot, and a pool of connections reads beside it, which WAL allows.
+    async fn connect_sqlite(url: &str, readers: u32) -> Result<Self, DatabaseError> {
+        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        let path = path.split('?').next().unwrap_or(path);
+        if let Some(folder) = Path::new(path)
+            .parent()
+            .filter(|f| !f.as_os_str().is_empty())
+        {
+            // The file holds password hashes: a folder that labql makes is for its owner only.
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|error| DatabaseError::Folder(folder.display().to_string(), error))?;
+        }
+        let mut write = options(url, 1);
+        write.map_sqlx_sqlite_opts(|options| {
+            options
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Normal)
+                .busy_timeout(BUSY_TIMEOUT)
+                .foreign_keys(true)
+                .optimize_on_close(true, None)
+        });
+        let write = connect(write).await?;
+        let mut read = options(url, readers);
+        read.map_sqlx_sqlite_opts(|options| {
+            options
+                .read_only(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .pragma("query_only", "1")
+        });
+        let read = connect(read).await?;
+        Ok(Self { read, write })
+    }
+
+    /// The connections for reading.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// Starts the transaction of a command. On SQLite it takes the write lock at once: a transaction that reads
+    /// first and writes later could fail half-way, whatever the busy timeout.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.write
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await
+    }
+
+    /// Which of the two databases this is.
+    pub fn backend(&self) -> DatabaseBackend {
+        self.write.get_database_backend()
+    }
+
+    /// Fails unless the schema is the one that this labql was written for. An empty database has nothing to lose:
+    /// it is given the schema. An older one is upgraded only when `upgrade` says so.
+    pub async fn ensure_schema(&self, upgrade: bool) -> Result<(), DatabaseError> {
+        let applied = applied_names(&self.write).await?;
+        let known: Vec<_> = Migrator::migrations()
+            .iter()
+            .map(|migration| migration.name().to_owned())
+            .collect();
+        if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
+            return Err(DatabaseError::Newer(unknown.clone()));
+        }
+        let pending: Vec<_> = known
+            .iter()
+            .filter(|name| !applied.contains(name))
+            .collect();
+        let Some(first) = pending.first() else {
+            return Ok(());
+        };
+        if !applied.is_empty() && !upgrade {
+            return Err(DatabaseError::Older {
+                pending: pending.len(),
+                first: (*first).clone(),
+            });
+        }
+        self.migrate_up(None).await
+    }
+
+    /// Applies the next `steps` migrations, or all.
+    pub async fn migrate_up(&self, steps: Option<u32>) -> Result<(), DatabaseError> {
+        Ok(Migrator::up(&self.write, steps).await?)
+    }
+
+    /// Takes the last `steps` migrations back; their data is lost.
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), DatabaseError> {
+        Ok(Migrator::down(&self.write, Some(steps)).await?)
+    }
+
+    /// Each migration by name and whether it is applied.
+    pub async fn migration_status(&self) -> Result<Vec<(String, bool)>, DatabaseError> {
+        let applied = applied_names(&self.write).await?;
+        Ok(Migrator::migrations()
+            .iter()
+            .map(|migration| migration.name().to_owned())
+            .map(|name| (name.clone(), applied.contains(&name)))
+            .collect())
+    }
+
+    /// Does the database answer?
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read.ping().await
+    }
+
+    /// Closes all connections; SQLite then merges its log into the file.
+    pub async fn close(self) {
+        let read = self.read.close().await;
+        if let Err(error) = read.and(self.write.close().await) {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
+
+async fn applied_names(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let models = Migrator::get_migration_models(connection).await?;
+    Ok(models.into_iter().map(|model| model.version).collect())
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url.to_owned());
+    options
+        .max_connections(connections.max(1))
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .test_before_acquire(false);
+    options
+}
+
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let mut connection = sea_orm::Database::connect(options).await?;
+    connection.set_metric_callback(|info| {
+        metrics::counter!("labql_sql_statements_total").increment(1);
+        metrics::histogram!("labql_sql_statement_seconds").record(info.elapsed.as_secs_f64());
+    });
+    Ok(connection)
+}

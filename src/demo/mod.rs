@@ -1,0 +1,35 @@
+//! A small laboratory of labql's own making, for `labql demo` and for tests.
+//!
+//! Everything here is generated: names and numbers are invented, times are relative to the moment that the
+//! caller passes, and the same moment gives the same content. The writers know nothing of labql's readers, so that
+//! a test which reads what they wrote compares two independent accounts of a format.
+//!
+//! Each part of the laboratory is one module with a `write_root` and a `Summary`.
+
+pub mod autosubmit;
+mod chance;
+mod error;
+mod files;
+mod pickle_writer;
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+pub use error::DemoError;
+
+/// What the laboratory holds, part by part.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The Autosubmit root in the folder `autosubmit`.
+    pub autosubmit: autosubmit::Summary,
+}
+
+/// Writes the whole laboratory below `path`: for now its Autosubmit root, `path/autosubmit`.
+///
+/// A laboratory that stands there already is replaced; see [`autosubmit::write_root`] for what protects other files.
+pub fn write(path: &Path, now: DateTime<Utc>) -> Result<Summary, DemoError> {
+    Ok(Summary {
+        autosubmit: autosubmit::write_root(&path.join("autosubmit"), now)?,
+    })
+}

@@ -1,0 +1,18 @@
+//! sea-orm entities: a file a table, no logic. Times are milliseconds since 1970-01-01 UTC, so that both
+//! databases store, compare and sort them alike.
+
+pub mod api_key;
+pub mod base_uri_grant;
+pub mod event;
+pub mod experiment;
+pub mod experiment_run;
+pub mod idempotency_key;
+pub mod job;
+pub mod job_attempt;
+pub mod job_edge;
+pub mod source;
+pub mod source_problem;
+pub mod source_state;
+pub mod user;
+pub mod wrapper;
+pub mod wrapper_job;

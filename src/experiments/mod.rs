@@ -1,0 +1,7 @@
+//! Autosubmit experiments: readers of a root, the mirror that follows it, and the questions to the mirror.
+
+pub mod metrics;
+pub mod read;
+pub mod readers;
+pub mod status;
+pub mod sync;

@@ -1,0 +1,237 @@
+//! The jobs of experiments.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use crate::database::Database;
+use crate::entity::job::{Column, Entity, Model};
+use crate::entity::wrapper_job;
+use crate::experiments::status::JobStatus;
+use crate::failure::Failure;
+use crate::paging::{self, KeyValue, OrderPart, Ordering, Page, PageSize, Slice};
+use crate::pattern::Pattern;
+
+/// The pages of a job list.
+pub const PAGE: PageSize = PageSize {
+    default: 50,
+    maximum: 1000,
+};
+
+/// Which jobs are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct JobFilter {
+    /// Part of the name.
+    pub name: Option<Pattern>,
+    /// Any of these statuses.
+    pub statuses: Option<Vec<JobStatus>>,
+    /// Any of these sections.
+    pub sections: Option<Vec<String>>,
+    /// Any of these members.
+    pub members: Option<Vec<String>>,
+    /// Any of these chunks.
+    pub chunks: Option<Vec<i64>>,
+    /// Any of these start dates, in milliseconds.
+    pub dates: Option<Vec<i64>>,
+}
+
+impl JobFilter {
+    /// Does it let everything through?
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn condition(&self) -> Condition {
+        let mut condition = Condition::all();
+        if let Some(name) = &self.name {
+            condition = condition.add(name.condition(Expr::col(Column::Name)));
+        }
+        if let Some(statuses) = &self.statuses {
+            let codes = statuses.iter().map(|status| i16::from(status.code()));
+            condition = condition.add(Expr::col(Column::Status).is_in(codes));
+        }
+        for (texts, column) in [
+            (&self.sections, Column::Section),
+            (&self.members, Column::Member),
+        ] {
+            if let Some(texts) = texts {
+                condition = condition.add(Expr::col(column).is_in(texts.iter().cloned()));
+            }
+        }
+        for (numbers, column) in [(&self.chunks, Column::Chunk), (&self.dates, Column::Date)] {
+            if let Some(numbers) = numbers {
+                condition = condition.add(Expr::col(column).is_in(numbers.iter().copied()));
+            }
+        }
+        condition
+    }
+}
+
+/// By what jobs can be ordered; equal ones by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum JobOrderField {
+    /// The name without regard to ASCII case, as Autosubmit API orders them.
+    #[default]
+    Name,
+    /// The status code.
+    Status,
+    /// The section.
+    Section,
+    /// The priority.
+    Priority,
+    /// Start date, member, chunk.
+    Date,
+}
+
+impl JobOrderField {
+    const fn sql(self) -> &'static [&'static str] {
+        match self {
+            Self::Name => &["LOWER(name)", "name"],
+            Self::Status => &["status", "LOWER(name)", "name"],
+            Self::Section => &["COALESCE(section, '')", "LOWER(name)", "name"],
+            Self::Priority => &["COALESCE(priority, -1)", "LOWER(name)", "name"],
+            Self::Date => &[
+                "COALESCE(date, -9223372036854775807)",
+                "COALESCE(member, '')",
+                "COALESCE(chunk, -1)",
+                "LOWER(name)",
+                "name",
+            ],
+        }
+    }
+
+    fn key(self, row: &Model) -> Vec<KeyValue> {
+        let mut key = match self {
+            Self::Name => vec![],
+            Self::Status => vec![KeyValue::Int(row.status.into())],
+            Self::Section => vec![KeyValue::Text(row.section.clone().unwrap_or_default())],
+            Self::Priority => vec![KeyValue::Int(row.priority.unwrap_or(-1))],
+            Self::Date => vec![
+                KeyValue::Int(row.date.unwrap_or(-i64::MAX)),
+                KeyValue::Text(row.member.clone().unwrap_or_default()),
+                KeyValue::Int(row.chunk.unwrap_or(-1)),
+            ],
+        };
+        key.push(KeyValue::Text(row.name.to_ascii_lowercase()));
+        key.push(KeyValue::Text(row.name.clone()));
+        key
+    }
+}
+
+/// An order of jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct JobOrder {
+    /// By what.
+    pub field: JobOrderField,
+    /// From high to low.
+    pub descending: bool,
+}
+
+impl JobOrder {
+    /// The order for the pages.
+    pub fn ordering(self) -> Ordering {
+        let parts = self.field.sql().iter().map(|sql| OrderPart {
+            sql,
+            descending: self.descending,
+        });
+        Ordering {
+            tag: format!("jobs{:?}{}", self.field, self.descending),
+            parts: parts.collect(),
+        }
+    }
+
+    /// The key of a row in this order.
+    pub fn key(self, row: &Model) -> Vec<KeyValue> {
+        self.field.key(row)
+    }
+}
+
+/// The same page of the jobs of each of these experiments.
+pub async fn of_experiments(
+    database: &Database,
+    experiments: &[i64],
+    filter: &JobFilter,
+    ordering: &Ordering,
+    page: &Page,
+) -> Result<HashMap<i64, Slice<Model>>, Failure> {
+    let select = |parents: Condition| Entity::find().filter(parents).filter(filter.condition());
+    if let [experiment] = experiments {
+        let select = select(Condition::all().add(Column::ExperimentId.eq(*experiment)));
+        let slice = paging::fetch(database.read(), select, ordering, page).await?;
+        return Ok(HashMap::from([(*experiment, slice)]));
+    }
+    let parents = Column::ExperimentId.is_in(experiments.iter().copied());
+    Ok(paging::fetch_by_parent(
+        database.read(),
+        select(Condition::all().add(parents)),
+        "experiment_id",
+        |job| job.experiment_id,
+        ordering,
+        page,
+    )
+    .await?)
+}
+
+/// How many jobs of each of these experiments the filter lets through.
+pub async fn count_of_experiments(
+    database: &Database,
+    experiments: &[i64],
+    filter: &JobFilter,
+) -> Result<HashMap<i64, i64>, Failure> {
+    let rows: Vec<(i64, i64)> = Entity::find()
+        .select_only()
+        .column(Column::ExperimentId)
+        .column_as(Column::Id.count(), "count")
+        .filter(Column::ExperimentId.is_in(experiments.iter().copied()))
+        .filter(filter.condition())
+        .group_by(Column::ExperimentId)
+        .into_tuple()
+        .all(database.read())
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// All jobs of each of these wrappers that the filter lets through, by wrapper. A wrapper holds as many jobs as one
+/// submission to the scheduler, so its pages are cut in memory.
+pub async fn of_wrappers(
+    database: &Database,
+    wrappers: &[i64],
+    filter: &JobFilter,
+) -> Result<Vec<(i64, Model)>, Failure> {
+    let rows = wrapper_job::Entity::find()
+        .find_also_related(Entity)
+        .filter(wrapper_job::Column::WrapperId.is_in(wrappers.iter().copied()))
+        .filter(filter.condition())
+        .all(database.read())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(link, job)| job.map(|job| (link.wrapper_id, job)))
+        .collect())
+}
+
+/// One job by its name.
+pub async fn by_name(
+    database: &Database,
+    experiment: i64,
+    name: &str,
+) -> Result<Option<Model>, Failure> {
+    Ok(one(name)
+        .filter(Column::ExperimentId.eq(experiment))
+        .one(database.read())
+        .await?)
+}
+
+fn one(name: &str) -> Select<Entity> {
+    Entity::find().filter(Column::Name.eq(name))
+}
+
+/// Jobs by status, as the writer keeps them with the experiment: `{"5": 49}`. Statuses without jobs are left out.
+pub fn kept_counts(json: &str) -> BTreeMap<JobStatus, i64> {
+    let counts: HashMap<String, i64> = serde_json::from_str(json).unwrap_or_default();
+    counts
+        .into_iter()
+        .filter_map(|(code, count)| Some((JobStatus::from_code(code.parse().ok()?)?, count)))
+        .collect()
+}

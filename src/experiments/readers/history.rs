@@ -1,0 +1,337 @@
+//! Runs and attempts: `job_data_<expid>.db`.
+//!
+//! Files of versions 12 to 21 (`PRAGMA user_version`) differ in their columns, and upgraded files in the order of
+//! them; the columns themselves decide what is read.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use super::{
+    Expid, Problem, Root, RowProblems, SourceError, SourceFile,
+    sqlite::{Cells, Database},
+    time::{from_epoch, parse_date, parse_moment},
+};
+use crate::experiments::status::JobStatus;
+
+/// What a history database holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// The runs, by number.
+    pub runs: Vec<RunRecord>,
+    /// The attempts, as stored.
+    pub attempts: Vec<AttemptRecord>,
+    /// Rows that could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// One row of `experiment_run`: a stretch of an experiment's life with one configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// Its number, from 1.
+    pub run_id: i64,
+    /// When the row was made. Old rows give local time without a zone, which is taken as UTC.
+    pub created_at: Option<DateTime<Utc>>,
+    /// When the row was changed, in the same forms.
+    pub modified_at: Option<DateTime<Utc>>,
+    /// When the run began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the run was closed; none while it is open.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// `month` and so on, of this run.
+    pub chunk_unit: Option<String>,
+    /// Chunk size in chunk units, of this run.
+    pub chunk_size: Option<i64>,
+    /// Jobs completed.
+    pub completed: i64,
+    /// Jobs in all.
+    pub total: i64,
+    /// Jobs failed.
+    pub failed: i64,
+    /// Jobs in queues.
+    pub queuing: i64,
+    /// Jobs running.
+    pub running: i64,
+    /// Jobs submitted.
+    pub submitted: i64,
+    /// Jobs suspended.
+    pub suspended: i64,
+    /// The commit of the workflow's sources, where the configuration tells it.
+    pub workflow_commit: Option<String>,
+    /// The configuration of this run as JSON text, not checked.
+    pub metadata: Option<String>,
+}
+
+/// One row of `job_data`: one attempt at one job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptRecord {
+    /// Its row id.
+    pub id: i64,
+    /// The attempt's number among those of its job; starts at 0 or 1.
+    pub counter: i64,
+    /// The job.
+    pub job_name: String,
+    /// When the row was made. Old rows give local time without a zone, which is taken as UTC.
+    pub created_at: Option<DateTime<Utc>>,
+    /// When the row was changed, in the same forms.
+    pub modified_at: Option<DateTime<Utc>>,
+    /// When it was submitted.
+    pub submitted_at: Option<DateTime<Utc>>,
+    /// When it started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Its status, if it is a known one. Autosubmit 4.1.17 writes FAILED until the attempt has completed.
+    pub status: Option<JobStatus>,
+    /// Its status as written.
+    pub status_text: Option<String>,
+    /// 2 for a job of its own; above, the code of the wrapper it was part of.
+    pub rowtype: i64,
+    /// Processors, from the accounting; 0 on the local platform.
+    pub ncpus: Option<i64>,
+    /// Nodes, from the accounting.
+    pub nnodes: Option<i64>,
+    /// `HH:MM`.
+    pub wallclock: Option<String>,
+    /// The queue.
+    pub qos: Option<String>,
+    /// Energy in joules, from the accounting.
+    pub energy: Option<f64>,
+    /// The start date of the job.
+    pub date: Option<NaiveDateTime>,
+    /// The section.
+    pub section: Option<String>,
+    /// The member.
+    pub member: Option<String>,
+    /// The chunk.
+    pub chunk: Option<i64>,
+    /// Whether this is the newest attempt at its job.
+    pub last: bool,
+    /// The platform.
+    pub platform: Option<String>,
+    /// The scheduler's number; none before it is known.
+    pub remote_id: Option<i64>,
+    /// Accounting steps as JSON text, not checked.
+    pub extra_data: Option<String>,
+    /// The run.
+    pub run_id: Option<i64>,
+    /// Largest resident memory in bytes.
+    pub max_rss: Option<f64>,
+    /// Mean resident memory in bytes.
+    pub ave_rss: Option<f64>,
+    /// Name of the output log.
+    pub out: Option<String>,
+    /// Name of the error log.
+    pub err: Option<String>,
+    /// How far Autosubmit has come with this row: 0 initial, 1 completed, 2 processed, 3 faulty, 4 changed,
+    /// 5 pending accounting.
+    pub rowstatus: Option<i64>,
+    /// Names of the children at that time.
+    pub children: Vec<String>,
+    /// Raw accounting text.
+    pub platform_output: Option<String>,
+    /// The commit of the workflow's sources.
+    pub workflow_commit: Option<String>,
+    /// The split, from 1.
+    pub split: Option<i64>,
+    /// The number of splits.
+    pub splits: Option<i64>,
+    /// Which retry this was.
+    pub fail_count: Option<i64>,
+}
+
+/// Reads `job_data_<expid>.db`.
+///
+/// # Errors
+/// [`SourceError`]; `Missing` is usual for an experiment that was never created with a history.
+pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> {
+    let path = root.relative(SourceFile::History, expid);
+    let database = Database::open(root, &path)?;
+    let mut problems = RowProblems::new(path);
+    let runs = database.read(
+        "experiment_run",
+        &RUN_COLUMNS,
+        &["run_id"],
+        &mut problems,
+        run,
+    )?;
+    let attempts = database.read(
+        "job_data",
+        &ATTEMPT_COLUMNS,
+        &["id", "job_name"],
+        &mut problems,
+        attempt,
+    )?;
+    if runs.is_none() && attempts.is_none() {
+        return Err(SourceError::Foreign(
+            "there is neither a table experiment_run nor job_data".into(),
+        ));
+    }
+    let mut runs = runs.unwrap_or_default();
+    runs.sort_by_key(|run: &RunRecord| run.run_id);
+    Ok(History {
+        runs,
+        attempts: attempts.unwrap_or_default(),
+        problems: problems.finish(),
+    })
+}
+
+const RUN_COLUMNS: [&str; 15] = [
+    "run_id",
+    "created",
+    "modified",
+    "start",
+    "finish",
+    "chunk_unit",
+    "chunk_size",
+    "completed",
+    "total",
+    "failed",
+    "queuing",
+    "running",
+    "submitted",
+    "suspended",
+    "metadata",
+];
+
+fn run(row: &Cells<'_>) -> Result<RunRecord, String> {
+    let count = |column| row.int(column).map(Option::unwrap_or_default);
+    let metadata = row.filled("metadata")?;
+    Ok(RunRecord {
+        run_id: row.int("run_id")?.ok_or("run_id is missing")?,
+        created_at: moment(row, "created")?,
+        modified_at: moment(row, "modified")?,
+        started_at: from_epoch(row.int("start")?),
+        finished_at: from_epoch(row.int("finish")?),
+        chunk_unit: row.filled("chunk_unit")?,
+        chunk_size: row.int("chunk_size")?,
+        completed: count("completed")?,
+        total: count("total")?,
+        failed: count("failed")?,
+        queuing: count("queuing")?,
+        running: count("running")?,
+        submitted: count("submitted")?,
+        suspended: count("suspended")?,
+        workflow_commit: metadata.as_deref().and_then(commit),
+        metadata,
+    })
+}
+
+const ATTEMPT_COLUMNS: [&str; 35] = [
+    "id",
+    "counter",
+    "job_name",
+    "created",
+    "modified",
+    "submit",
+    "start",
+    "finish",
+    "status",
+    "rowtype",
+    "ncpus",
+    "wallclock",
+    "qos",
+    "energy",
+    "date",
+    "section",
+    "member",
+    "chunk",
+    "last",
+    "platform",
+    "job_id",
+    "extra_data",
+    "nnodes",
+    "run_id",
+    "maxrss",
+    "averss",
+    "out",
+    "err",
+    "rowstatus",
+    "children",
+    "platform_output",
+    "workflow_commit",
+    "split",
+    "splits",
+    "fail_count",
+];
+
+fn attempt(row: &Cells<'_>) -> Result<AttemptRecord, String> {
+    let job_name = row.name("job_name")?;
+    named_attempt(row, &job_name).map_err(|message| format!("{job_name}: {message}"))
+}
+
+fn named_attempt(row: &Cells<'_>, job_name: &str) -> Result<AttemptRecord, String> {
+    let positive = |column| {
+        row.int(column)
+            .map(|number| number.filter(|number| *number > 0))
+    };
+    let status_text = row.filled("status")?;
+    Ok(AttemptRecord {
+        id: row.int("id")?.ok_or("id is missing")?,
+        counter: row.int("counter")?.unwrap_or_default(),
+        job_name: job_name.to_owned(),
+        created_at: moment(row, "created")?,
+        modified_at: moment(row, "modified")?,
+        submitted_at: from_epoch(row.int("submit")?),
+        started_at: from_epoch(row.int("start")?),
+        finished_at: from_epoch(row.int("finish")?),
+        status: status_text.as_deref().and_then(JobStatus::from_name),
+        status_text,
+        rowtype: row.int("rowtype")?.unwrap_or_default(),
+        ncpus: row.int("ncpus")?,
+        nnodes: row.int("nnodes")?,
+        wallclock: row.filled("wallclock")?,
+        qos: row.filled("qos")?,
+        energy: row.real("energy")?,
+        date: row.filled("date")?.as_deref().and_then(parse_date),
+        section: row.filled("section")?,
+        member: row.filled("member")?,
+        chunk: positive("chunk")?,
+        last: row.flag("last")?.unwrap_or_default(),
+        platform: row.filled("platform")?,
+        remote_id: positive("job_id")?,
+        extra_data: row.filled("extra_data")?,
+        run_id: row.int("run_id")?,
+        max_rss: row.real("maxrss")?,
+        ave_rss: row.real("averss")?,
+        out: row.filled("out")?,
+        err: row.filled("err")?,
+        rowstatus: row.int("rowstatus")?,
+        children: names(&row.text("children")?.unwrap_or_default()),
+        platform_output: row.filled("platform_output")?,
+        workflow_commit: row.filled("workflow_commit")?,
+        split: positive("split")?,
+        splits: positive("splits")?,
+        fail_count: row.int("fail_count")?,
+    })
+}
+
+fn moment(row: &Cells<'_>, column: &str) -> Result<Option<DateTime<Utc>>, String> {
+    Ok(row.filled(column)?.as_deref().and_then(parse_moment))
+}
+
+/// Comma-separated names.
+fn names(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// `AUTOSUBMIT.WORKFLOW_COMMIT` of a configuration in JSON. (`serde_json` bounds the depth itself.)
+fn commit(metadata: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Metadata {
+        #[serde(rename = "AUTOSUBMIT")]
+        autosubmit: Option<Autosubmit>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Autosubmit {
+        #[serde(rename = "WORKFLOW_COMMIT")]
+        workflow_commit: Option<String>,
+    }
+    let metadata: Metadata = serde_json::from_str(metadata).ok()?;
+    metadata
+        .autosubmit?
+        .workflow_commit
+        .filter(|commit| !commit.is_empty())
+}

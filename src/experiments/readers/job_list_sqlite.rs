@@ -1,0 +1,100 @@
+//! The job list of Autosubmit 4.2.0 and newer: `db/job_list.db`.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Expid, JobList, JobListForm, JobRecord, Root, RowProblems, SourceError, SourceFile,
+    job_list::{keep_first, positive},
+    sqlite::{Cells, Database},
+    structure::read_edges,
+    time::{parse_date, parse_moment},
+    wrappers::read_tables,
+};
+use crate::experiments::status::JobStatus;
+
+const COLUMNS: [&str; 20] = [
+    "name",
+    "id",
+    "priority",
+    "status",
+    "section",
+    "chunk",
+    "member",
+    "splits",
+    "split",
+    "date",
+    "local_logs_out",
+    "local_logs_err",
+    "remote_logs_out",
+    "remote_logs_err",
+    "fail_count",
+    "wrapper_type",
+    "wallclock",
+    "platform_name",
+    "workflow_commit",
+    "modified",
+];
+
+/// Reads the database.
+///
+/// # Errors
+/// [`SourceError`].
+pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
+    let path = root.relative(SourceFile::JobListDatabase, expid);
+    let file_time = root.open(&path)?.metadata()?.modified()?;
+    let database = Database::open(root, &path)?;
+    let mut problems = RowProblems::new(path);
+    let rows = database.read("jobs", &COLUMNS, &["name", "status"], &mut problems, job)?;
+    let rows = rows.ok_or_else(|| SourceError::Foreign("there is no table jobs".into()))?;
+    let modified = rows.iter().filter_map(|(_, modified)| *modified).max();
+    let mut jobs: Vec<_> = rows.into_iter().map(|(job, _)| job).collect();
+    keep_first(
+        &mut jobs,
+        |job| job.name.clone(),
+        |job| problems.add(format_args!("{} comes twice", job.name)),
+    );
+    Ok(JobList {
+        jobs,
+        edges: read_edges(&database, &mut problems)?,
+        wrappers: read_tables(&database, &mut problems)?,
+        modified_at: modified.unwrap_or_else(|| file_time.into()),
+        form: JobListForm::Sqlite,
+        problems: problems.finish(),
+    })
+}
+
+fn job(row: &Cells<'_>) -> Result<(JobRecord, Option<DateTime<Utc>>), String> {
+    let name = row.name("name")?;
+    named_job(row, &name).map_err(|message| format!("{name}: {message}"))
+}
+
+fn named_job(row: &Cells<'_>, name: &str) -> Result<(JobRecord, Option<DateTime<Utc>>), String> {
+    let status = row.name("status")?;
+    let status = JobStatus::from_name(&status)
+        .or_else(|| JobStatus::from_code(status.parse().ok()?))
+        .ok_or_else(|| format!("unknown status {status}"))?;
+    let record = JobRecord {
+        priority: row.int("priority")?,
+        section: row.filled("section")?,
+        date: row.filled("date")?.as_deref().and_then(parse_date),
+        member: row.filled("member")?,
+        chunk: positive(row.int("chunk")?),
+        split: positive(row.int("split")?),
+        splits: positive(row.int("splits")?),
+        remote_id: positive(row.int("id")?),
+        platform: row.filled("platform_name")?,
+        wallclock: row.filled("wallclock")?,
+        out_local: row.filled("local_logs_out")?,
+        err_local: row.filled("local_logs_err")?,
+        out_remote: row.filled("remote_logs_out")?,
+        err_remote: row.filled("remote_logs_err")?,
+        wrapper_type: row.filled("wrapper_type")?,
+        workflow_commit: row.filled("workflow_commit")?,
+        fail_count: row.int("fail_count")?,
+        ..JobRecord::new(name, status)
+    };
+    Ok((
+        record,
+        row.filled("modified")?.as_deref().and_then(parse_moment),
+    ))
+}

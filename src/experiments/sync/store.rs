@@ -1,0 +1,302 @@
+//! Writing the mirror: only the rows that differ, in the transaction of the caller.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    Iterable, PrimaryKeyToColumn, QueryFilter, QuerySelect, Set,
+};
+
+use super::diff::{Changes, diff};
+use super::rows;
+use crate::entity::{experiment_run, job, job_attempt, job_edge, wrapper, wrapper_job};
+use crate::experiments::readers::{
+    AttemptRecord, Edge, ExperimentRecord, RunRecord, WrapperRecord,
+};
+
+/// How many values one statement binds at most; SQLite allows 32,766, PostgreSQL 65,535.
+const MOST_BINDS: usize = 15_000;
+
+/// How many rows a pass wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Written {
+    /// New rows.
+    pub inserted: u64,
+    /// Rows that were different.
+    pub updated: u64,
+    /// Rows that are gone from the source.
+    pub deleted: u64,
+}
+
+impl std::ops::AddAssign for Written {
+    fn add_assign(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+    }
+}
+
+impl Written {
+    /// All rows together.
+    pub fn total(self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+
+    fn of<M>(changes: &Changes<M>) -> Self {
+        Self {
+            inserted: changes.insert.len() as u64,
+            updated: changes.update.len() as u64,
+            deleted: changes.delete.len() as u64,
+        }
+    }
+}
+
+/// The jobs of an experiment with their edges and wrappers.
+pub async fn job_list(
+    transaction: &DatabaseTransaction,
+    experiment_id: i64,
+    record: &ExperimentRecord,
+) -> Result<Written, DbErr> {
+    let Some(list) = &record.job_list else {
+        return Ok(Written::default());
+    };
+    let existing = job::Entity::find()
+        .filter(job::Column::ExperimentId.eq(experiment_id))
+        .all(transaction)
+        .await?;
+    let mut ids: HashMap<String, i64> = existing
+        .iter()
+        .map(|row| (row.name.clone(), row.id))
+        .collect();
+    let wanted = rows::jobs(experiment_id, &list.jobs, record);
+    let changes = diff(existing, wanted, |row| row.name.clone(), |row| &mut row.id);
+    let mut written = apply::<job::Entity>(transaction, &changes, job::Column::Id).await?;
+    if !changes.insert.is_empty() || !changes.delete.is_empty() {
+        ids = job::Entity::find()
+            .select_only()
+            .columns([job::Column::Name, job::Column::Id])
+            .filter(job::Column::ExperimentId.eq(experiment_id))
+            .into_tuple::<(String, i64)>()
+            .all(transaction)
+            .await?
+            .into_iter()
+            .collect();
+    }
+    written += edges(transaction, experiment_id, &ids, &record.edges).await?;
+    written += wrappers(transaction, experiment_id, &ids, &record.wrappers).await?;
+    Ok(written)
+}
+
+/// The dependencies; those that name a job which is not in the list are left out.
+async fn edges(
+    transaction: &DatabaseTransaction,
+    experiment_id: i64,
+    ids: &HashMap<String, i64>,
+    edges: &[Edge],
+) -> Result<Written, DbErr> {
+    let existing: HashSet<(i64, i64)> = job_edge::Entity::find()
+        .filter(job_edge::Column::ExperimentId.eq(experiment_id))
+        .all(transaction)
+        .await?
+        .into_iter()
+        .map(|edge| (edge.parent_id, edge.child_id))
+        .collect();
+    let wanted: HashSet<(i64, i64)> = edges
+        .iter()
+        .filter_map(|edge| Some((*ids.get(&edge.from)?, *ids.get(&edge.to)?)))
+        .collect();
+    let new: Vec<_> = wanted
+        .difference(&existing)
+        .map(|&(parent, child)| job_edge::ActiveModel {
+            experiment_id: Set(experiment_id),
+            parent_id: Set(parent),
+            child_id: Set(child),
+        })
+        .collect();
+    let gone: Vec<_> = existing.difference(&wanted).copied().collect();
+    for &(parent, child) in &gone {
+        job_edge::Entity::delete_by_id((experiment_id, parent, child))
+            .exec(transaction)
+            .await?;
+    }
+    insert_links::<job_edge::Entity>(transaction, &new).await?;
+    Ok(Written {
+        inserted: new.len() as u64,
+        updated: 0,
+        deleted: gone.len() as u64,
+    })
+}
+
+async fn wrappers(
+    transaction: &DatabaseTransaction,
+    experiment_id: i64,
+    ids: &HashMap<String, i64>,
+    records: &[WrapperRecord],
+) -> Result<Written, DbErr> {
+    let existing = wrapper::Entity::find()
+        .filter(wrapper::Column::ExperimentId.eq(experiment_id))
+        .all(transaction)
+        .await?;
+    if existing.is_empty() && records.is_empty() {
+        return Ok(Written::default());
+    }
+    let wanted = records
+        .iter()
+        .map(|record| wrapper::Model {
+            id: 0,
+            experiment_id,
+            name: record.name.clone(),
+        })
+        .collect();
+    let changes = diff(existing, wanted, |row| row.name.clone(), |row| &mut row.id);
+    let mut written = apply::<wrapper::Entity>(transaction, &changes, wrapper::Column::Id).await?;
+    let wrapper_ids: HashMap<String, i64> = wrapper::Entity::find()
+        .filter(wrapper::Column::ExperimentId.eq(experiment_id))
+        .all(transaction)
+        .await?
+        .into_iter()
+        .map(|row| (row.name, row.id))
+        .collect();
+    let existing: HashSet<(i64, i64)> = wrapper_job::Entity::find()
+        .filter(wrapper_job::Column::WrapperId.is_in(wrapper_ids.values().copied()))
+        .all(transaction)
+        .await?
+        .into_iter()
+        .map(|link| (link.wrapper_id, link.job_id))
+        .collect();
+    let wanted: HashSet<(i64, i64)> = records
+        .iter()
+        .filter_map(|record| Some((*wrapper_ids.get(&record.name)?, record)))
+        .flat_map(|(wrapper, record)| {
+            let jobs = record.job_names.iter().filter_map(|name| ids.get(name));
+            jobs.map(move |job| (wrapper, *job))
+        })
+        .collect();
+    let new: Vec<_> = wanted
+        .difference(&existing)
+        .map(|&(wrapper_id, job_id)| wrapper_job::ActiveModel {
+            wrapper_id: Set(wrapper_id),
+            job_id: Set(job_id),
+        })
+        .collect();
+    let gone: Vec<_> = existing.difference(&wanted).copied().collect();
+    for &link in &gone {
+        wrapper_job::Entity::delete_by_id(link)
+            .exec(transaction)
+            .await?;
+    }
+    insert_links::<wrapper_job::Entity>(transaction, &new).await?;
+    written += Written {
+        inserted: new.len() as u64,
+        updated: 0,
+        deleted: gone.len() as u64,
+    };
+    Ok(written)
+}
+
+/// The runs of an experiment.
+pub async fn runs(
+    transaction: &DatabaseTransaction,
+    experiment_id: i64,
+    runs: &[RunRecord],
+) -> Result<Written, DbErr> {
+    let existing = experiment_run::Entity::find()
+        .filter(experiment_run::Column::ExperimentId.eq(experiment_id))
+        .all(transaction)
+        .await?;
+    let wanted = runs
+        .iter()
+        .map(|run| rows::run(experiment_id, run))
+        .collect();
+    let changes = diff(existing, wanted, |row| row.number, |row| &mut row.id);
+    apply::<experiment_run::Entity>(transaction, &changes, experiment_run::Column::Id).await
+}
+
+/// The attempts at the jobs of an experiment.
+pub async fn attempts(
+    transaction: &DatabaseTransaction,
+    experiment_id: i64,
+    attempts: &[AttemptRecord],
+) -> Result<Written, DbErr> {
+    let existing = job_attempt::Entity::find()
+        .filter(job_attempt::Column::ExperimentId.eq(experiment_id))
+        .all(transaction)
+        .await?;
+    let wanted = attempts
+        .iter()
+        .map(|attempt| rows::attempt(experiment_id, attempt))
+        .collect();
+    let changes = diff(
+        existing,
+        wanted,
+        |row| (row.job_name.clone(), row.number),
+        |row| &mut row.id,
+    );
+    apply::<job_attempt::Entity>(transaction, &changes, job_attempt::Column::Id).await
+}
+
+/// Writes the changes of a table whose rows have an id. Rows that differ are replaced whole, many a statement.
+async fn apply<E>(
+    transaction: &DatabaseTransaction,
+    changes: &Changes<E::Model>,
+    id: E::Column,
+) -> Result<Written, DbErr>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel> + Clone,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+{
+    let chunk = MOST_BINDS / E::Column::iter().count().max(1);
+    for ids in changes.delete.chunks(MOST_BINDS) {
+        E::delete_many()
+            .filter(id.is_in(ids.iter().copied()))
+            .exec(transaction)
+            .await?;
+    }
+    for rows in changes.insert.chunks(chunk) {
+        let rows = rows.iter().map(|row| {
+            let mut row = row.clone().into_active_model().reset_all();
+            row.not_set(id);
+            row
+        });
+        E::insert_many(rows)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    let keys: Vec<E::PrimaryKey> = E::PrimaryKey::iter().collect();
+    let is_key = |column: &E::Column| {
+        keys.iter()
+            .any(|key| format!("{:?}", key.clone().into_column()) == format!("{column:?}"))
+    };
+    for rows in changes.update.chunks(chunk) {
+        let rows = rows
+            .iter()
+            .map(|row| row.clone().into_active_model().reset_all());
+        E::insert_many(rows)
+            .on_conflict(
+                OnConflict::column(id)
+                    .update_columns(E::Column::iter().filter(|column| !is_key(column)))
+                    .to_owned(),
+            )
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(Written::of(changes))
+}
+
+async fn insert_links<E>(
+    transaction: &DatabaseTransaction,
+    links: &[E::ActiveModel],
+) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + Clone + Send,
+{
+    for links in links.chunks(MOST_BINDS / 3) {
+        E::insert_many(links.to_vec())
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The types of accounts.
+
+use async_graphql::{ComplexObject, Context, ID, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use crate::auth::accounts;
+use crate::entity;
+use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::id::GlobalId;
+use crate::time::from_millis;
+
+/// A person or a service that may log in.
+#[derive(Clone)]
+pub struct User(pub entity::user::Model);
+
+#[Object]
+impl User {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::User(self.0.username.clone()).encode()
+    }
+
+    /// The name to log in with.
+    async fn username(&self) -> &str {
+        &self.0.username
+    }
+
+    /// The name to show.
+    async fn display_name(&self) -> Option<&str> {
+        self.0.display_name.as_deref()
+    }
+
+    /// The e-mail address.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// May this user manage users and what belongs to all?
+    async fn is_admin(&self) -> bool {
+        self.0.is_admin
+    }
+
+    /// When the user was made.
+    async fn created_at(&self) -> Option<DateTime<Utc>> {
+        from_millis(self.0.created_at)
+    }
+
+    /// When the user was locked out; null: may log in.
+    async fn disabled_at(&self) -> Option<DateTime<Utc>> {
+        self.0.disabled_at.and_then(from_millis)
+    }
+
+    /// What this user may do with the datasets of which base URIs.
+    async fn grants(&self, ctx: &Context<'_>) -> Result<Vec<BaseUriGrant>> {
+        let grants = accounts::grants(ctx.database()?, self.0.id).await;
+        Ok(grants
+            .map_err(failed)?
+            .into_iter()
+            .map(|row| BaseUriGrant {
+                base_uri: row.base_uri,
+                can_search: row.can_search,
+                can_register: row.can_register,
+            })
+            .collect())
+    }
+
+    /// The API keys of this user, oldest first, revoked ones too.
+    async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
+        let keys = accounts::api_keys(ctx.database()?, self.0.id).await;
+        Ok(keys.map_err(failed)?.into_iter().map(ApiKey).collect())
+    }
+}
+
+/// What a user may do with the datasets below a base URI.
+#[derive(Clone, SimpleObject)]
+pub struct BaseUriGrant {
+    /// The base URI, such as `s3://bucket`.
+    base_uri: String,
+    /// May find and read its datasets.
+    can_search: bool,
+    /// May register datasets there.
+    can_register: bool,
+}
+
+/// A long-lived secret of a user, for scripts. The secret itself is shown only once, when the key is made.
+#[derive(Clone)]
+pub struct ApiKey(pub entity::api_key::Model);
+
+#[Object]
+impl ApiKey {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::ApiKey(self.0.id).encode()
+    }
+
+    /// What it is for, in its owner's words.
+    async fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> Option<DateTime<Utc>> {
+        from_millis(self.0.created_at)
+    }
+
+    /// When it ends by itself; null: never.
+    async fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.0.expires_at.and_then(from_millis)
+    }
+
+    /// When it was revoked; null: it was not.
+    async fn revoked_at(&self) -> Option<DateTime<Utc>> {
+        self.0.revoked_at.and_then(from_millis)
+    }
+
+    /// When it was last used, to the minute.
+    async fn last_used_at(&self) -> Option<DateTime<Utc>> {
+        self.0.last_used_at.and_then(from_millis)
+    }
+
+    /// Whose it is.
+    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        let row = ctx.loaders()?.users.load_one(self.0.user_id).await?;
+        Ok(row.map(User))
+    }
+}
+
+/// Who is asking.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Viewer {
+    /// The user name.
+    pub username: String,
+    /// May manage users and what belongs to all?
+    pub is_admin: bool,
+    /// When the token or API key of this request ends; null: it does not.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The account; none for a person whom another issuer vouches for.
+    #[graphql(skip)]
+    pub user: Option<entity::user::Model>,
+}
+
+#[ComplexObject]
+impl Viewer {
+    /// The name to show.
+    async fn display_name(&self) -> Option<&str> {
+        self.user.as_ref()?.display_name.as_deref()
+    }
+
+    /// The e-mail address.
+    async fn email(&self) -> Option<&str> {
+        self.user.as_ref()?.email.as_deref()
+    }
+
+    /// The account behind the name; null for a person whom another issuer vouches for and who has none here.
+    async fn user(&self) -> Option<User> {
+        self.user.clone().map(User)
+    }
+
+    /// What the viewer may do with the datasets of which base URIs.
+    async fn grants(&self, ctx: &Context<'_>) -> Result<Vec<BaseUriGrant>> {
+        match self.user.clone() {
+            Some(row) => User(row).grants(ctx).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The API keys of the viewer, oldest first, revoked ones too.
+    async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
+        match self.user.clone() {
+            Some(row) => User(row).api_keys(ctx).await,
+            None => Ok(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The type `JobAttempt`.
+
+use async_graphql::{Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::enums::JobStatus;
+use crate::database::Database;
+use crate::entity::{job, job_attempt};
+use crate::experiments::metrics::{self, YearsPerDay};
+use crate::experiments::{read, status};
+use crate::graphql::context::failed;
+use crate::graphql::number::int;
+use crate::time::{Millis, from_millis};
+
+/// One attempt at a job.
+#[derive(Clone)]
+pub struct JobAttempt {
+    row: job_attempt::Model,
+    speed: YearsPerDay,
+}
+
+/// The attempts at a job, the newest first; `speed`: with simulated years per day.
+pub async fn of_job(database: &Database, job: &job::Model, speed: bool) -> Result<Vec<JobAttempt>> {
+    let rows = read::attempts::of_job(database, job.experiment_id, &job.name)
+        .await
+        .map_err(failed)?;
+    if !speed {
+        let plain = |row| JobAttempt {
+            row,
+            speed: YearsPerDay::default(),
+        };
+        return Ok(rows.into_iter().map(plain).collect());
+    }
+    let attempts = read::attempts::with_speed(database, job.experiment_id, rows);
+    Ok(attempts
+        .await
+        .map_err(failed)?
+        .into_iter()
+        .map(|attempt| JobAttempt {
+            row: attempt.row,
+            speed: attempt.speed,
+        })
+        .collect())
+}
+
+impl JobAttempt {
+    fn status(&self) -> Option<status::JobStatus> {
+        status::JobStatus::from_code(self.row.status?.into())
+    }
+}
+
+#[Object]
+impl JobAttempt {
+    /// Counts the attempts at a job; the first is 0 or 1, by the version of Autosubmit.
+    async fn number(&self) -> Option<i32> {
+        int(Some(self.row.number))
+    }
+
+    /// How it ended, or how it stands; null when the history holds no known status.
+    #[graphql(name = "status")]
+    async fn attempt_status(&self) -> Option<JobStatus> {
+        self.status().map(Into::into)
+    }
+
+    /// The number of the run that it belongs to.
+    async fn run_number(&self) -> Option<i32> {
+        int(self.row.run_number)
+    }
+
+    /// When it was recorded.
+    async fn created_at(&self) -> Option<DateTime<Utc>> {
+        self.row.created_at.and_then(from_millis)
+    }
+
+    /// When it was submitted.
+    async fn submitted_at(&self) -> Option<DateTime<Utc>> {
+        self.row.submitted_at.and_then(from_millis)
+    }
+
+    /// When it started.
+    async fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.row.started_at.and_then(from_millis)
+    }
+
+    /// When it ended.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.row.finished_at.and_then(from_millis)
+    }
+
+    /// Seconds from submission to start.
+    async fn queue_seconds(&self) -> Option<i64> {
+        metrics::queue_seconds(self.row.submitted_at, self.row.started_at)
+    }
+
+    /// Seconds from start to end; of a running attempt to now.
+    async fn run_seconds(&self) -> Option<i64> {
+        let row = &self.row;
+        metrics::run_seconds(
+            row.started_at,
+            row.finished_at,
+            self.status(),
+            Utc::now().millis(),
+        )
+    }
+
+    /// Energy that the scheduler accounted for, in joules.
+    async fn energy_joules(&self) -> Option<f64> {
+        self.row.energy_joules
+    }
+
+    /// Nodes that it ran on, as the scheduler accounted; 0 where there is no accounting.
+    async fn node_count(&self) -> Option<i32> {
+        int(self.row.node_count)
+    }
+
+    /// Processors that it ran on, as the scheduler accounted; 0 where there is no accounting.
+    async fn processors(&self) -> Option<i32> {
+        int(self.row.processors)
+    }
+
+    /// The longest time it might have run, `HH:MM`.
+    async fn wallclock(&self) -> Option<&str> {
+        self.row.wallclock.as_deref()
+    }
+
+    /// The platform that it ran on.
+    async fn platform(&self) -> Option<&str> {
+        self.row.platform.as_deref()
+    }
+
+    /// The scheduler's queue.
+    async fn queue(&self) -> Option<&str> {
+        self.row.queue.as_deref()
+    }
+
+    /// The scheduler's id.
+    async fn remote_id(&self) -> Option<i32> {
+        int(self.row.remote_id)
+    }
+
+    /// The git commit of the workflow.
+    async fn workflow_commit(&self) -> Option<&str> {
+        self.row.workflow_commit.as_deref()
+    }
+
+    /// The name of the file with its standard output.
+    async fn out_log_name(&self) -> Option<&str> {
+        self.row.out_log.as_deref()
+    }
+
+    /// The name of the file with its standard error.
+    async fn err_log_name(&self) -> Option<&str> {
+        self.row.err_log.as_deref()
+    }
+
+    /// Simulated years per day: years of the chunk · 86400 / run seconds, divided by the splits. Null unless it is a
+    /// completed attempt at a job with a chunk.
+    async fn sypd(&self) -> Option<f64> {
+        self.speed.sypd
+    }
+
+    /// Actual simulated years per day: as `sypd`, with the time in the queue and the mean time of the run's completed
+    /// POST jobs counted in.
+    async fn asypd(&self) -> Option<f64> {
+        self.speed.asypd
+    }
+}

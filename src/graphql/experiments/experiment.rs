@@ -1,0 +1,256 @@
+//! The type `Experiment`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::enums::{ExperimentKind, ExperimentStatus, JobCount};
+use super::filter::{JobFilter, JobOrder};
+use super::job::{Job, JobConnection, JobList};
+use super::problem::SourceProblem;
+use super::run::{ExperimentRun, ExperimentRunConnection, LastRun, RunList, RunOrder};
+use super::wrapper::{Wrapper, WrapperList};
+use crate::database::Database;
+use crate::entity::{experiment, source_problem};
+use crate::experiments::{read, status};
+use crate::failure::Failure;
+use crate::graphql::connection::connection;
+use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::id::GlobalId;
+use crate::graphql::level::{ChildList, Level};
+use crate::paging::{PAGE, PageArguments};
+use crate::time::from_millis;
+
+/// An Autosubmit experiment: a workflow of jobs on supercomputers.
+#[derive(Clone)]
+pub struct Experiment {
+    pub(super) row: Arc<experiment::Model>,
+    level: Arc<Level>,
+}
+
+connection!(
+    ExperimentConnection,
+    ExperimentEdge,
+    Experiment,
+    "A page of experiments.",
+    "An experiment in a page."
+);
+
+impl Experiment {
+    /// An experiment that was asked for alone.
+    pub fn single(row: experiment::Model) -> Self {
+        let level = Level::new(vec![row.id], vec![row.id]);
+        Self {
+            row: Arc::new(row),
+            level,
+        }
+    }
+
+    /// An experiment of a page, on the level of all in it.
+    pub fn on_level(row: experiment::Model, level: &Arc<Level>) -> Self {
+        Self {
+            row: Arc::new(row),
+            level: Arc::clone(level),
+        }
+    }
+}
+
+#[Object]
+impl Experiment {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::Experiment(self.row.expid.clone()).encode()
+    }
+
+    /// The name that Autosubmit gave it: four characters or more, such as `a000`.
+    async fn expid(&self) -> &str {
+        &self.row.expid
+    }
+
+    /// What it is about, in its owner's words.
+    async fn description(&self) -> &str {
+        &self.row.description
+    }
+
+    /// Whose it is; null when Autosubmit did not record it.
+    async fn owner(&self) -> Option<&str> {
+        self.row.owner.as_deref()
+    }
+
+    /// The main platform; null when Autosubmit did not record it.
+    async fn hpc(&self) -> Option<&str> {
+        self.row.hpc.as_deref()
+    }
+
+    /// The version of Autosubmit that made or last upgraded it.
+    async fn autosubmit_version(&self) -> Option<&str> {
+        self.row.autosubmit_version.as_deref()
+    }
+
+    /// What it is for.
+    async fn kind(&self) -> ExperimentKind {
+        status::ExperimentKind::from_expid(&self.row.expid).into()
+    }
+
+    /// Whether Autosubmit is at work on it, as the central status database says.
+    async fn status(&self) -> ExperimentStatus {
+        status::ExperimentStatus::from_code(self.row.status).into()
+    }
+
+    /// When it was made; null when Autosubmit did not record it.
+    async fn created_at(&self) -> Option<DateTime<Utc>> {
+        self.row.created_at.and_then(from_millis)
+    }
+
+    /// When its job list last changed; null when it has none that could be read.
+    async fn modified_at(&self) -> Option<DateTime<Utc>> {
+        self.row.modified_at.and_then(from_millis)
+    }
+
+    /// When it was found gone from its root; null: it is there.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.row.archived_at.and_then(from_millis)
+    }
+
+    /// How many chunk units a chunk simulates.
+    async fn chunk_size(&self) -> Option<i64> {
+        self.row.chunk_size
+    }
+
+    /// The unit of a chunk: hour, day, month or year.
+    async fn chunk_unit(&self) -> Option<&str> {
+        self.row.chunk_unit.as_deref()
+    }
+
+    /// Where the model's source comes from.
+    async fn model(&self) -> Option<&str> {
+        self.row.model.as_deref()
+    }
+
+    /// The branch of the model's source.
+    async fn branch(&self) -> Option<&str> {
+        self.row.branch.as_deref()
+    }
+
+    /// The git commit of the workflow.
+    async fn workflow_commit(&self) -> Option<&str> {
+        self.row.workflow_commit.as_deref()
+    }
+
+    /// Jobs by status, as the job list has them now; statuses without jobs are left out. What the history recorded is
+    /// in `lastRun` and `runs`: after a repair by hand or a new `create` the two differ.
+    async fn job_counts(&self) -> Vec<JobCount> {
+        read::jobs::kept_counts(&self.row.job_counts)
+            .into_iter()
+            .map(|(status, count)| JobCount {
+                status: status.into(),
+                count,
+            })
+            .collect()
+    }
+
+    /// Files of this experiment that could not be read whole.
+    async fn source_problems(&self, ctx: &Context<'_>) -> Result<Vec<SourceProblem>> {
+        let list = ProblemList;
+        let problems = self.level.children(ctx.database()?, &list, self.row.id);
+        Ok(problems.await?.into_iter().map(Into::into).collect())
+    }
+
+    /// The jobs.
+    #[allow(clippy::too_many_arguments)]
+    async fn jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which jobs.")] filter: Option<JobFilter>,
+        #[graphql(desc = "In which order; by name when absent.")] order_by: Option<JobOrder>,
+        #[graphql(desc = "The first so many, at most 1000; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 1000.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<JobConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let count = ctx.look_ahead().field("totalCount").exists();
+        let list = JobList::new(filter, order_by, &page).map_err(failed)?;
+        list.connection(ctx.database()?, &self.level, &self.row, count)
+            .await
+    }
+
+    /// One job by its name; null when there is none.
+    async fn job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The name.")] name: String,
+    ) -> Result<Option<Job>> {
+        Job::of_experiment(ctx.database()?, &self.row, &name).await
+    }
+
+    /// The runs, as the history database recorded them.
+    async fn runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "In which order; the newest first when absent.")] order_by: Option<
+            RunOrder,
+        >,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 500.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<ExperimentRunConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let count = ctx.look_ahead().field("totalCount").exists();
+        let list = RunList::new(order_by, &page).map_err(failed)?;
+        list.connection(ctx.database()?, &self.level, &self.row, count)
+            .await
+    }
+
+    /// The newest run, as the history database recorded it; null before the first.
+    async fn last_run(&self, ctx: &Context<'_>) -> Result<Option<ExperimentRun>> {
+        let run = self
+            .level
+            .children(ctx.database()?, &LastRun, self.row.id)
+            .await?;
+        Ok(run.map(|run| ExperimentRun::new(run, &self.row.expid)))
+    }
+
+    /// The wrappers: jobs that are sent to the scheduler as one.
+    async fn wrappers(&self, ctx: &Context<'_>) -> Result<Vec<Wrapper>> {
+        let (rows, level) = self
+            .level
+            .children(ctx.database()?, &WrapperList, self.row.id)
+            .await?;
+        let expid = Arc::from(self.row.expid.as_str());
+        let wrapper = |row| Wrapper::new(row, &expid, &level);
+        Ok(rows.into_iter().map(wrapper).collect())
+    }
+}
+
+/// The problems of experiments.
+#[derive(Clone, Copy, Hash, PartialEq, Eq)]
+struct ProblemList;
+
+impl ChildList for ProblemList {
+    type Children = Vec<source_problem::Model>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        read::problems::of_experiments(database, level.parents()).await
+    }
+}
+
+/// The pages of lists of experiments.
+pub(super) const EXPERIMENT_PAGE: crate::paging::PageSize = PAGE;

@@ -1,0 +1,86 @@
+//! The type `LogFile`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, Result};
+use chrono::{DateTime, Utc};
+
+use crate::entity::job;
+use crate::experiments::read::logs;
+use crate::experiments::readers::{self, LogStream};
+use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::error::ErrorCode;
+
+/// How many lines `tail` gives at most.
+const MOST_LINES: i32 = 10_000;
+
+/// A file that a job wrote.
+pub struct LogFile {
+    root: Arc<PathBuf>,
+    expid: Arc<str>,
+    file: readers::LogFile,
+}
+
+impl LogFile {
+    /// The newest log of a job; none when there is no file.
+    pub async fn newest(
+        ctx: &Context<'_>,
+        job: &job::Model,
+        expid: &Arc<str>,
+        stream: LogStream,
+    ) -> Result<Option<Self>> {
+        let Some(root) = logs::root_of(ctx.database()?, job.experiment_id)
+            .await
+            .map_err(failed)?
+        else {
+            return Ok(None);
+        };
+        let file = logs::newest(root.clone(), expid, &job.name, stream).await;
+        let file = file.map_err(|error| ErrorCode::SourceBroken.error(error.to_string()))?;
+        Ok(file.map(|file| Self {
+            root: Arc::new(root),
+            expid: Arc::clone(expid),
+            file,
+        }))
+    }
+
+    fn file_name(&self) -> &str {
+        self.file.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+#[Object]
+impl LogFile {
+    /// The name of the file.
+    async fn name(&self) -> &str {
+        self.file_name()
+    }
+
+    /// Its size in bytes, as it is stored.
+    async fn size_bytes(&self) -> u64 {
+        self.file.size
+    }
+
+    /// When it last changed.
+    async fn modified_at(&self) -> DateTime<Utc> {
+        self.file.modified_at
+    }
+
+    /// Its last lines; gzip and xz are unpacked.
+    async fn tail(
+        &self,
+        #[graphql(desc = "How many lines at most, from 0 to 10000.", default = 150)] lines: i32,
+    ) -> Result<Vec<String>> {
+        let lines = match usize::try_from(lines) {
+            Ok(count) if lines <= MOST_LINES => count,
+            _ => {
+                let message = format!("lines: from 0 to {MOST_LINES}");
+                return Err(ErrorCode::BadInput.error(message));
+            }
+        };
+        let root = self.root.as_ref().clone();
+        let tail = logs::tail(root, &self.expid, self.file_name(), lines).await;
+        tail.map_err(|error| ErrorCode::SourceBroken.error(format!("{}: {error}", self.file.path)))
+    }
+}

@@ -1,0 +1,19 @@
+//! Experiments, jobs, runs and wrappers.
+
+mod attempt;
+mod enums;
+mod experiment;
+mod filter;
+mod job;
+mod log;
+mod problem;
+mod query;
+mod run;
+mod subscription;
+mod wrapper;
+
+pub use experiment::Experiment;
+pub use job::Job;
+pub use query::ExperimentsQuery;
+pub use run::ExperimentRun;
+pub use subscription::ExperimentsSubscription;

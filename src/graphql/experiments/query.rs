@@ -1,0 +1,127 @@
+//! Questions about experiments.
+
+use async_graphql::{Context, Object, Result};
+
+use super::experiment::{EXPERIMENT_PAGE, Experiment, ExperimentConnection};
+use super::filter::{self, ExperimentFilter, ExperimentOrder};
+use super::job::Job;
+use super::problem::SourceProblemConnection;
+use crate::experiments::read;
+use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::level::Level;
+use crate::paging::{self, PAGE, PageArguments};
+
+/// Questions about experiments.
+#[derive(Default)]
+pub struct ExperimentsQuery;
+
+#[Object]
+impl ExperimentsQuery {
+    /// The experiments.
+    #[allow(clippy::too_many_arguments)]
+    async fn experiments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which experiments.")] filter: Option<ExperimentFilter>,
+        #[graphql(desc = "In which order; by expid when absent.")] order_by: Option<
+            Vec<ExperimentOrder>,
+        >,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 500.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<ExperimentConnection> {
+        ctx.check_read()?;
+        let database = ctx.database()?;
+        let filter = filter.unwrap_or_default().try_into().map_err(failed)?;
+        let order = filter::experiment_order(order_by);
+        let ordering = order.ordering();
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let page = page.resolve(EXPERIMENT_PAGE, &ordering).map_err(failed)?;
+        let slice = read::experiments::page(database, &filter, &ordering, &page).await;
+        let slice = slice.map_err(failed)?;
+        let total = if ctx.look_ahead().field("totalCount").exists() {
+            let count = read::experiments::count(database, &filter).await;
+            i64::try_from(count.map_err(failed)?).ok()
+        } else {
+            None
+        };
+        let ids: Vec<i64> = slice.rows.iter().map(|row| row.id).collect();
+        let level = Level::new(ids.clone(), ids);
+        Ok(ExperimentConnection::new(
+            slice,
+            total,
+            |row| paging::encode_cursor(&ordering, &order.key(row)),
+            |row| Experiment::on_level(row, &level),
+        ))
+    }
+
+    /// One experiment by its expid; null when there is none.
+    async fn experiment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The expid, such as `a000`.")] expid: String,
+    ) -> Result<Option<Experiment>> {
+        ctx.check_read()?;
+        if expid.contains('\0') {
+            return Ok(None);
+        }
+        let row = read::experiments::by_expid(ctx.database()?, &expid).await;
+        Ok(row.map_err(failed)?.map(Experiment::single))
+    }
+
+    /// One job by the expid of its experiment and its name; null when there is none.
+    async fn job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The expid of its experiment.")] expid: String,
+        #[graphql(desc = "Its name.")] name: String,
+    ) -> Result<Option<Job>> {
+        ctx.check_read()?;
+        if expid.contains('\0') {
+            return Ok(None);
+        }
+        Job::find(ctx.database()?, &expid, &name).await
+    }
+
+    /// Files that could not be read whole, of all experiments and of the central databases.
+    async fn source_problems(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 500.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<SourceProblemConnection> {
+        ctx.check_read()?;
+        let database = ctx.database()?;
+        let ordering = read::problems::by_file();
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let page = page.resolve(PAGE, &ordering).map_err(failed)?;
+        let slice = read::problems::page(database, &page)
+            .await
+            .map_err(failed)?;
+        let total = if ctx.look_ahead().field("totalCount").exists() {
+            let count = read::problems::count(database).await.map_err(failed)?;
+            i64::try_from(count).ok()
+        } else {
+            None
+        };
+        Ok(SourceProblemConnection::new(
+            slice,
+            total,
+            |row| paging::encode_cursor(&ordering, &read::problems::key(row)),
+            Into::into,
+        ))
+    }
+}

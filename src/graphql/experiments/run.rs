@@ -1,0 +1,230 @@
+//! The type `ExperimentRun`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{Enum, ID, InputObject, Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::enums::{JobCount, JobStatus, OrderDirection};
+use crate::database::Database;
+use crate::entity::{experiment, experiment_run};
+use crate::experiments::read;
+use crate::experiments::read::runs as runs_read;
+use crate::failure::Failure;
+use crate::graphql::connection::connection;
+use crate::graphql::context::failed;
+use crate::graphql::id::GlobalId;
+use crate::graphql::level::{ChildList, Level};
+use crate::graphql::number::int;
+use crate::paging::{self, Ordering, PAGE, Page, PageArguments, Slice};
+use crate::time::from_millis;
+
+/// A run of an experiment, from one `create` or restart to the next, as the history database recorded it.
+#[derive(Clone)]
+pub struct ExperimentRun {
+    row: Arc<experiment_run::Model>,
+    expid: Arc<str>,
+}
+
+connection!(
+    ExperimentRunConnection,
+    ExperimentRunEdge,
+    ExperimentRun,
+    "A page of the runs of an experiment.",
+    "A run in a page."
+);
+
+impl ExperimentRun {
+    /// A run of the experiment of this expid.
+    pub fn new(row: experiment_run::Model, expid: &str) -> Self {
+        Self {
+            row: Arc::new(row),
+            expid: Arc::from(expid),
+        }
+    }
+
+    /// The run of this number of the experiment of this expid.
+    pub async fn find(database: &Database, expid: &str, number: i64) -> Result<Option<Self>> {
+        let experiment = read::experiments::by_expid(database, expid).await;
+        let Some(experiment) = experiment.map_err(failed)? else {
+            return Ok(None);
+        };
+        let row = runs_read::by_experiment_and_number(database, experiment.id, number).await;
+        Ok(row.map_err(failed)?.map(|row| Self::new(row, expid)))
+    }
+}
+
+#[Object]
+impl ExperimentRun {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::ExperimentRun(self.expid.to_string(), self.row.number).encode()
+    }
+
+    /// Counts the runs of an experiment from 1.
+    async fn number(&self) -> Option<i32> {
+        int(Some(self.row.number))
+    }
+
+    /// When it was opened.
+    async fn created_at(&self) -> Option<DateTime<Utc>> {
+        self.row.created_at.and_then(from_millis)
+    }
+
+    /// When its record last changed.
+    async fn modified_at(&self) -> Option<DateTime<Utc>> {
+        self.row.modified_at.and_then(from_millis)
+    }
+
+    /// When it started; null: not yet.
+    async fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.row.started_at.and_then(from_millis)
+    }
+
+    /// When it ended; null: not yet.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.row.finished_at.and_then(from_millis)
+    }
+
+    /// The unit of a chunk in this run: hour, day, month or year.
+    async fn chunk_unit(&self) -> Option<&str> {
+        self.row.chunk_unit.as_deref()
+    }
+
+    /// How many chunk units a chunk simulated in this run.
+    async fn chunk_size(&self) -> Option<i64> {
+        self.row.chunk_size
+    }
+
+    /// How many jobs it had, as the history recorded.
+    async fn total_jobs(&self) -> i64 {
+        self.row.total
+    }
+
+    /// Jobs by status, as the history recorded them when it was last refreshed; of the six statuses that it counts,
+    /// those without jobs are left out. What the job list says now is in `Experiment.jobCounts`.
+    async fn job_counts(&self) -> Vec<JobCount> {
+        let row = &self.row;
+        [
+            (JobStatus::Suspended, row.suspended),
+            (JobStatus::Submitted, row.submitted),
+            (JobStatus::Queuing, row.queuing),
+            (JobStatus::Running, row.running),
+            (JobStatus::Failed, row.failed),
+            (JobStatus::Completed, row.completed),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count != 0)
+        .map(|(status, count)| JobCount { status, count })
+        .collect()
+    }
+}
+
+/// By what runs can be ordered.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+enum RunOrderField {
+    /// The number.
+    Number,
+}
+
+/// An order of runs.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct RunOrder {
+    /// By what.
+    field: RunOrderField,
+    /// In which direction.
+    #[graphql(default_with = "OrderDirection::Desc")]
+    direction: OrderDirection,
+}
+
+/// A page of the runs of experiments.
+#[derive(Clone, Hash, PartialEq, Eq)]
+pub(super) struct RunList {
+    ordering: Ordering,
+    page: Page,
+}
+
+impl RunList {
+    /// Checks what was asked for.
+    pub fn new(order: Option<RunOrder>, page: &PageArguments) -> Result<Self, Failure> {
+        let descending = order.is_none_or(|order| match order.field {
+            RunOrderField::Number => order.direction == OrderDirection::Desc,
+        });
+        let ordering = runs_read::by_number(descending);
+        let page = page.resolve(PAGE, &ordering)?;
+        Ok(Self { ordering, page })
+    }
+
+    /// The page of one experiment on a level.
+    pub async fn connection(
+        &self,
+        database: &Database,
+        level: &Arc<Level>,
+        experiment: &experiment::Model,
+        count: bool,
+    ) -> Result<ExperimentRunConnection> {
+        let slice = level.children(database, self, experiment.id).await?;
+        let total = if count {
+            Some(level.children(database, &RunTotal, experiment.id).await?)
+        } else {
+            None
+        };
+        Ok(ExperimentRunConnection::new(
+            slice,
+            total,
+            |row| paging::encode_cursor(&self.ordering, &runs_read::key(row)),
+            |row| ExperimentRun::new(row, &experiment.expid),
+        ))
+    }
+}
+
+impl ChildList for RunList {
+    type Children = Slice<experiment_run::Model>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        runs_read::of_experiments(database, level.parents(), &self.ordering, &self.page).await
+    }
+}
+
+/// How many runs experiments have had.
+#[derive(Clone, Copy, Hash, PartialEq, Eq)]
+struct RunTotal;
+
+impl ChildList for RunTotal {
+    type Children = i64;
+
+    async fn load(&self, database: &Database, level: &Level) -> Result<HashMap<i64, i64>, Failure> {
+        runs_read::count_of_experiments(database, level.parents()).await
+    }
+}
+
+/// The newest run of experiments.
+#[derive(Clone, Copy, Hash, PartialEq, Eq)]
+pub(super) struct LastRun;
+
+impl ChildList for LastRun {
+    type Children = Option<experiment_run::Model>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        let page = Page {
+            limit: 1,
+            backward: false,
+            from: None,
+        };
+        let newest = runs_read::by_number(true);
+        let slices = runs_read::of_experiments(database, level.parents(), &newest, &page).await?;
+        Ok(slices
+            .into_iter()
+            .map(|(experiment, slice)| (experiment, slice.rows.into_iter().next()))
+            .collect())
+    }
+}

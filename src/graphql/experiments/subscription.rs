@@ -1,0 +1,72 @@
+//! Changes of experiments as they happen.
+
+use async_graphql::{Context, Result, SimpleObject, Subscription};
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+
+use super::experiment::Experiment;
+use crate::events::{self, Cursor};
+use crate::experiments::{read, sync};
+use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::engine::ResumeFrom;
+use crate::graphql::error::{ErrorCode, internal};
+use crate::time::from_millis;
+
+/// A change of an experiment.
+#[derive(SimpleObject)]
+pub struct ExperimentUpdate {
+    /// The position of this change in the log: subscribe with `after` to go on from here.
+    cursor: String,
+    /// When the change was noticed.
+    recorded_at: Option<DateTime<Utc>>,
+    /// The experiment as it is now.
+    experiment: Experiment,
+}
+
+/// Changes of experiments as they happen.
+#[derive(Default)]
+pub struct ExperimentsSubscription;
+
+#[Subscription]
+impl ExperimentsSubscription {
+    /// Tells of every change of every experiment: of its row, its jobs, its runs, its problems. With `after`, first those
+    /// since that cursor, none lost and none twice; without, those from now on.
+    async fn experiment_updates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the last change that was seen.")] after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<ExperimentUpdate>>> {
+        ctx.check_read()?;
+        let services = ctx.services()?.clone();
+        let resume = ctx.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());
+        let after = match resume.or(after) {
+            Some(cursor) => {
+                let bad = |error: events::CursorError| {
+                    ErrorCode::BadInput.error(format!("after: {error}"))
+                };
+                cursor.parse::<Cursor>().map_err(bad)?.0
+            }
+            None => events::head(&services.database).await.map_err(internal)?,
+        };
+        let changes = services.feed.subscribe(sync::TOPIC, after);
+        Ok(changes.filter_map(move |event| {
+            let database = services.database.clone();
+            async move {
+                let event = match event {
+                    Ok(event) => event,
+                    Err(failure) => return Some(Err(failed(failure))),
+                };
+                match read::experiments::by_expid(&database, &event.subject).await {
+                    Ok(row) => row.map(|row| {
+                        Ok(ExperimentUpdate {
+                            cursor: Cursor(event.position).to_string(),
+                            recorded_at: from_millis(event.recorded_at),
+                            experiment: Experiment::single(row),
+                        })
+                    }),
+                    Err(failure) => Some(Err(failed(failure))),
+                }
+            }
+        }))
+    }
+}

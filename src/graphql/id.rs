@@ -1,0 +1,86 @@
+//! Global ids: base64url of the type's name and the keys of the object that people use too. An id stays the same when
+//! a mirror is made anew.
+
+use async_graphql::ID;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+/// Separates the parts of an id; no key holds it.
+const SEPARATOR: char = '\n';
+
+/// What an id names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GlobalId {
+    /// An experiment by its expid.
+    Experiment(String),
+    /// A job by expid and name.
+    Job(String, String),
+    /// A run of an experiment by expid and number.
+    ExperimentRun(String, i64),
+    /// A user by name.
+    User(String),
+    /// An API key by row id.
+    ApiKey(i64),
+}
+
+impl GlobalId {
+    /// The id as clients see it.
+    pub fn encode(&self) -> ID {
+        let parts = match self {
+            Self::Experiment(expid) => vec!["Experiment".to_owned(), expid.clone()],
+            Self::Job(expid, name) => vec!["Job".to_owned(), expid.clone(), name.clone()],
+            Self::ExperimentRun(expid, number) => {
+                vec![
+                    "ExperimentRun".to_owned(),
+                    expid.clone(),
+                    number.to_string(),
+                ]
+            }
+            Self::User(name) => vec!["User".to_owned(), name.clone()],
+            Self::ApiKey(id) => vec!["ApiKey".to_owned(), id.to_string()],
+        };
+        ID(BASE64_URL_SAFE_NO_PAD.encode(parts.join(&SEPARATOR.to_string())))
+    }
+
+    /// What the id names; none for anything that is no id of ours.
+    pub fn decode(id: &ID) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(id.as_str()).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        if text.contains('\0') {
+            return None;
+        }
+        let parts: Vec<&str> = text.split(SEPARATOR).collect();
+        match parts.as_slice() {
+            ["Experiment", expid] => Some(Self::Experiment((*expid).to_owned())),
+            ["Job", expid, name] => Some(Self::Job((*expid).to_owned(), (*name).to_owned())),
+            ["ExperimentRun", expid, number] => Some(Self::ExperimentRun(
+                (*expid).to_owned(),
+                number.parse().ok()?,
+            )),
+            ["User", name] => Some(Self::User((*name).to_owned())),
+            ["ApiKey", id] => Some(Self::ApiKey(id.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_back_and_nonsense_names_nothing() {
+        for id in [
+            GlobalId::Experiment("a000".into()),
+            GlobalId::Job("a000".into(), "a000_SIM:x".into()),
+            GlobalId::ExperimentRun("a000".into(), 3),
+            GlobalId::User("ada".into()),
+            GlobalId::ApiKey(7),
+        ] {
+            assert_eq!(GlobalId::decode(&id.encode()), Some(id));
+        }
+        for nonsense in ["", "a000", "!!", "Sm9i"] {
+            assert_eq!(GlobalId::decode(&ID(nonsense.into())), None);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Rows that were loaded together load their children together.
+//!
+//! A [`Level`] is the set of parents on one level of a query. The first of them that asks for its children loads those
+//! of all, in one statement, and the others find them there. Unlike a loader with a timer this does not depend on how
+//! fast the parents ask, so the number of statements of an operation is always the same.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::Error;
+use tokio::sync::OnceCell;
+
+use super::context::failed;
+use crate::database::Database;
+use crate::failure::Failure;
+
+/// A list of children that can be loaded for many parents at once. The key holds all that the list depends on but the
+/// parent: page, filter, order.
+pub trait ChildList: Hash + Eq + Clone + Send + Sync + 'static {
+    /// The children of one parent.
+    type Children: Clone + Default + Send + Sync + 'static;
+
+    /// Loads the children of all these parents; a parent without any may be left out.
+    fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> impl Future<Output = Result<HashMap<i64, Self::Children>, Failure>> + Send;
+}
+
+type Cell = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
+
+/// The parents on one level of a query.
+#[derive(Default)]
+pub struct Level {
+    parents: Vec<i64>,
+    experiments: Vec<i64>,
+    lists: Mutex<HashMap<(TypeId, u64), Vec<(Box<dyn Any + Send>, Cell)>>>,
+}
+
+impl Level {
+    /// A level of these parents; `experiments` are those that they belong to.
+    pub fn new(parents: Vec<i64>, mut experiments: Vec<i64>) -> Arc<Self> {
+        experiments.sort_unstable();
+        experiments.dedup();
+        Arc::new(Self {
+            parents,
+            experiments,
+            lists: Mutex::default(),
+        })
+    }
+
+    /// The row ids of the parents.
+    pub fn parents(&self) -> &[i64] {
+        &self.parents
+    }
+
+    /// The experiments that the parents belong to.
+    pub fn experiments(&self) -> &[i64] {
+        &self.experiments
+    }
+
+    /// The children of one of the parents.
+    pub async fn children<L: ChildList>(
+        &self,
+        database: &Database,
+        list: &L,
+        parent: i64,
+    ) -> Result<L::Children, Error> {
+        let cell = self.cell(list);
+        let loaded = cell
+            .get_or_try_init(|| async {
+                let children = list.load(database, self).await?;
+                Ok::<_, Failure>(Arc::new(children) as Arc<dyn Any + Send + Sync>)
+            })
+            .await
+            .map_err(failed)?;
+        Ok(loaded
+            .downcast_ref::<HashMap<i64, L::Children>>()
+            .and_then(|children| children.get(&parent).cloned())
+            .unwrap_or_default())
+    }
+
+    fn cell<L: ChildList>(&self, list: &L) -> Cell {
+        let mut hasher = DefaultHasher::new();
+        list.hash(&mut hasher);
+        let key = (TypeId::of::<L>(), hasher.finish());
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let cells = lists.entry(key).or_default();
+        let known = cells
+            .iter()
+            .find(|(known, _)| known.downcast_ref::<L>() == Some(list));
+        if let Some((_, cell)) = known {
+            return Arc::clone(cell);
+        }
+        let cell = Cell::default();
+        cells.push((Box::new(list.clone()), Arc::clone(&cell)));
+        cell
+    }
+}

@@ -1,0 +1,21 @@
+//! The API. Resolvers are thin: they call a function of a domain and map its result.
+
+pub mod accounts;
+mod connection;
+pub mod context;
+pub mod engine;
+pub mod error;
+mod events;
+pub mod experiments;
+mod id;
+mod level;
+mod lexer;
+pub mod limits;
+mod loaders;
+mod node;
+mod number;
+mod observe;
+pub mod precheck;
+pub mod request;
+pub mod schema;
+mod user_error;

@@ -1,0 +1,101 @@
+//! The serving layer: `/graphql` (POST, GET, event streams, WebSockets), the playground, health and
+//! metrics. Knows no database: whatever it serves comes in through [`HttpState`].
+
+pub mod credentials;
+mod graphql;
+mod health;
+mod metrics;
+mod negotiate;
+mod observe;
+mod origin;
+mod playground;
+mod respond;
+mod serve;
+mod settings;
+mod sse;
+mod state;
+mod ws;
+
+use std::any::Any;
+
+use axum::{
+    Router,
+    http::{
+        HeaderName, HeaderValue,
+        header::{
+            CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        },
+    },
+    middleware,
+    response::Response,
+    routing::{any, get},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{NotForContentType, Predicate as _, SizeAbove},
+    },
+    set_header::SetResponseHeaderLayer,
+};
+
+pub use self::{
+    health::{NotReady, Readiness},
+    observe::RequestId,
+    serve::serve,
+    settings::{HttpSettings, SettingsError, WebSocketSettings},
+    state::{Authenticated, EventId, HttpState, HttpStateBuilder},
+};
+use crate::graphql::error;
+
+/// All routes under all layers. `extra` are routes of other rooms, under the same layers.
+///
+/// From the outside in: request id, span and metrics; panics become a GraphQL-shaped 500; security
+/// headers; CORS; compression. Limits of size and time stand where a body is read.
+pub fn router(state: HttpState, extra: Router) -> Router {
+    let cors = state.origins.cors();
+    // Event streams must not wait in a compressor.
+    let compress = SizeAbove::new(state.settings.compress_above)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::new("font/"));
+    let mut routes = Router::new()
+        .route("/graphql", any(graphql::handle))
+        .route("/playground", get(playground::enter))
+        .route("/playground/", get(playground::index))
+        .route("/playground/{*path}", get(playground::asset))
+        .route("/schema.graphql", get(playground::schema))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(metrics::show))
+        .with_state(state)
+        .merge(extra)
+        .layer(CompressionLayer::new().compress_when(compress));
+    if let Some(cors) = cors {
+        routes = routes.layer(cors);
+    }
+    let unless_set = |name: HeaderName, value| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    routes
+        .layer(unless_set(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(unless_set(REFERRER_POLICY, "no-referrer"))
+        .layer(unless_set(X_FRAME_OPTIONS, "DENY"))
+        .layer(unless_set(
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(observe::observe))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    let error = error::internal_server_error(format_args!("a handler panicked: {text}"));
+    respond::internal(&error, negotiate::Json::Legacy)
+}

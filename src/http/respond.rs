@@ -1,0 +1,118 @@
+//! Answers of GraphQL over HTTP.
+
+use async_graphql::{ServerError, Value};
+use axum::{
+    body::Body,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::negotiate::Json;
+use crate::{
+    auth::AuthError,
+    graphql::error::{self, ErrorCode},
+};
+
+/// The JSON of an answer: `data` is left out when execution never began.
+#[derive(Serialize)]
+pub(super) struct Payload<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<&'a std::collections::BTreeMap<String, Value>>,
+}
+
+impl<'a> From<&'a async_graphql::Response> for Payload<'a> {
+    fn from(response: &'a async_graphql::Response) -> Self {
+        Self {
+            data: (!error::is_request_error(response)).then_some(&response.data),
+            errors: &response.errors,
+            extensions: Some(&response.extensions).filter(|map| !map.is_empty()),
+        }
+    }
+}
+
+/// What a client showed does not tell who it is. Why is not told.
+pub(super) fn not_authenticated(error: AuthError, json: Json) -> Response {
+    match error {
+        AuthError::Rejected => refuse(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::Unauthenticated.server_error("the credentials are not valid"),
+            json,
+        ),
+        AuthError::Unavailable => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::Unavailable.server_error("credentials cannot be checked at the moment"),
+            json,
+        ),
+    }
+}
+
+/// A request that did not come as far as its document: the status holds for both forms of JSON.
+pub(super) fn refuse(status: StatusCode, error: ServerError, json: Json) -> Response {
+    let response = async_graphql::Response::from_errors(vec![error]);
+    write(status, &response, json)
+}
+
+/// An answer of the executor, or of the checks before it.
+pub(super) fn answer(response: async_graphql::Response, json: Json) -> Response {
+    let status = match json {
+        Json::Legacy => StatusCode::OK,
+        Json::GraphQl => status(&response),
+    };
+    let mut answer = write(status, &response, json);
+    answer.headers_mut().extend(response.http_headers);
+    answer
+}
+
+/// Data, even in part, is 200. The specification leaves open which 4xx or 5xx a failure is.
+fn status(response: &async_graphql::Response) -> StatusCode {
+    let code = response.errors.first().and_then(error::code_of);
+    if response.data != Value::Null {
+        return StatusCode::OK;
+    }
+    let unauthenticated = |error| error::code_of(error) == Some("UNAUTHENTICATED");
+    if !response.errors.is_empty() && response.errors.iter().all(unauthenticated) {
+        return StatusCode::UNAUTHORIZED;
+    }
+    if !error::is_request_error(response) {
+        return StatusCode::OK;
+    }
+    match code {
+        Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
+        Some("UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
+        Some("INTERNAL") => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn write(status: StatusCode, response: &async_graphql::Response, json: Json) -> Response {
+    let body = match serde_json::to_vec(&Payload::from(response)) {
+        Ok(body) => body,
+        Err(error) => {
+            let error = error::internal_server_error(error);
+            return internal(&error, json);
+        }
+    };
+    let mut answer = (status, Body::from(body)).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, json.content_type());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    answer
+}
+
+/// A fault outside of the executor.
+pub(super) fn internal(error: &ServerError, json: Json) -> Response {
+    let body = serde_json::json!({ "errors": [error] }).to_string();
+    let headers = [(CONTENT_TYPE, json.content_type())];
+    (StatusCode::INTERNAL_SERVER_ERROR, headers, body).into_response()
+}

@@ -1,0 +1,21 @@
+//! labql: one live GraphQL API over experiments, datasets, focal planes and flows.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod database;
+pub mod demo;
+pub mod entity;
+pub mod events;
+pub mod experiments;
+pub mod failure;
+pub mod graphql;
+pub mod http;
+pub mod human_duration;
+pub mod paging;
+pub mod pattern;
+pub mod server;
+pub mod telemetry;
+pub mod time;

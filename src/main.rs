@@ -1,0 +1,6 @@
+//! The `labql` command.
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    labql::cli::run().await
+}

@@ -1,0 +1,433 @@
+//! Keyset pages: a page begins behind a key, not after a number of rows, so that page 10,000 costs what page 1 costs
+//! and nothing is lost or repeated when rows come and go.
+//!
+//! A cursor is base64url of JSON `[version, order, keys…]`. It belongs to one order: under another it is refused.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sea_orm::sea_query::{
+    Alias, Asterisk, Condition, Expr, ExprTrait, Order, Query, SelectStatement, SimpleExpr,
+};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, QueryTrait, Select,
+};
+
+use crate::failure::Failure;
+
+const CURSOR_VERSION: u64 = 1;
+
+/// A part of the key of a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyValue {
+    /// A number, time or flag.
+    Int(i64),
+    /// A text.
+    Text(String),
+}
+
+impl From<KeyValue> for SimpleExpr {
+    fn from(value: KeyValue) -> Self {
+        match value {
+            KeyValue::Int(number) => Expr::value(number),
+            KeyValue::Text(text) => Expr::value(text),
+        }
+    }
+}
+
+/// One expression to order by; it must never be NULL, since the databases differ on where NULL sorts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OrderPart {
+    /// The expression, written as in the index that serves it.
+    pub sql: &'static str,
+    /// From high to low.
+    pub descending: bool,
+}
+
+/// A total order of the rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ordering {
+    /// Names the order in cursors.
+    pub tag: String,
+    /// The expressions, the last of them unique (together with the parent, in a child list).
+    pub parts: Vec<OrderPart>,
+}
+
+/// Which page is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Page {
+    /// How many rows at most.
+    pub limit: u64,
+    /// The rows before the key, counted from the end.
+    pub backward: bool,
+    /// The key of the row at which the page begins (exclusive).
+    pub from: Option<Vec<KeyValue>>,
+}
+
+/// The four arguments of a Relay connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PageArguments {
+    /// The first so many rows …
+    pub first: Option<i64>,
+    /// … after this cursor.
+    pub after: Option<String>,
+    /// The last so many rows …
+    pub last: Option<i64>,
+    /// … before this cursor.
+    pub before: Option<String>,
+}
+
+/// The sizes of a list's pages.
+#[derive(Clone, Copy, Debug)]
+pub struct PageSize {
+    /// When nothing is said.
+    pub default: u64,
+    /// At most.
+    pub maximum: u64,
+}
+
+/// The pages of most lists.
+pub const PAGE: PageSize = PageSize {
+    default: 50,
+    maximum: 500,
+};
+
+impl PageArguments {
+    /// Checks the arguments against the sizes and the order.
+    pub fn resolve(&self, size: PageSize, ordering: &Ordering) -> Result<Page, Failure> {
+        let backward = match (self.first, self.last) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::bad_input(
+                    "last",
+                    "give `first` or `last`, not both",
+                ));
+            }
+            (None, Some(_)) => true,
+            (Some(_), None) => false,
+            (None, None) => self.before.is_some() && self.after.is_none(),
+        };
+        let (field, cursor) = match (backward, &self.after, &self.before) {
+            (true, Some(_), _) => {
+                return Err(Failure::bad_input("after", "`after` goes with `first`"));
+            }
+            (false, _, Some(_)) => {
+                return Err(Failure::bad_input("before", "`before` goes with `last`"));
+            }
+            (true, None, before) => ("before", before),
+            (false, after, None) => ("after", after),
+        };
+        let (count_field, count) = if backward {
+            ("last", self.last)
+        } else {
+            ("first", self.first)
+        };
+        let limit = match count.map(u64::try_from) {
+            None => size.default,
+            Some(Ok(count)) if count <= size.maximum => count,
+            Some(_) => {
+                return Err(Failure::bad_input(
+                    count_field,
+                    format!("from 0 to {}", size.maximum),
+                ));
+            }
+        };
+        let from = cursor
+            .as_deref()
+            .map(|cursor| decode_cursor(field, cursor, ordering))
+            .transpose()?;
+        Ok(Page {
+            limit,
+            backward,
+            from,
+        })
+    }
+}
+
+/// The rows of a page.
+#[derive(Clone, Debug)]
+pub struct Slice<M> {
+    /// The rows, in order.
+    pub rows: Vec<M>,
+    /// Are there rows before the first one?
+    pub has_previous: bool,
+    /// Are there rows after the last one?
+    pub has_next: bool,
+}
+
+impl<M> Default for Slice<M> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            has_previous: false,
+            has_next: false,
+        }
+    }
+}
+
+impl<M> Slice<M> {
+    fn from_rows(mut rows: Vec<M>, page: &Page) -> Self {
+        let more = rows.len() as u64 > page.limit;
+        rows.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+        let (mut has_previous, mut has_next) = (page.from.is_some(), more);
+        if page.backward {
+            rows.reverse();
+            std::mem::swap(&mut has_previous, &mut has_next);
+        }
+        Self {
+            rows,
+            has_previous,
+            has_next,
+        }
+    }
+
+    /// The same slice of other rows.
+    pub fn map<N>(self, convert: impl FnMut(M) -> N) -> Slice<N> {
+        Slice {
+            rows: self.rows.into_iter().map(convert).collect(),
+            has_previous: self.has_previous,
+            has_next: self.has_next,
+        }
+    }
+}
+
+/// Cuts a page from rows that are in memory already, with their keys, in ascending order.
+pub fn cut<M>(mut rows: Vec<(Vec<KeyValue>, M)>, page: &Page) -> Slice<M> {
+    rows.sort_by(|(left, _), (right, _)| left.cmp(right));
+    if page.backward {
+        rows.reverse();
+    }
+    let behind = rows.into_iter().skip_while(|(key, _)| match &page.from {
+        Some(from) if page.backward => key >= from,
+        Some(from) => key <= from,
+        None => false,
+    });
+    let limit = usize::try_from(page.limit)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
+    Slice::from_rows(behind.map(|(_, row)| row).take(limit).collect(), page)
+}
+
+/// The cursor of a row with these key values.
+pub fn encode_cursor(ordering: &Ordering, key: &[KeyValue]) -> String {
+    let mut parts = vec![CURSOR_VERSION.into(), ordering.tag.clone().into()];
+    parts.extend(key.iter().map(|value| match value {
+        KeyValue::Int(number) => serde_json::Value::from(*number),
+        KeyValue::Text(text) => serde_json::Value::from(text.as_str()),
+    }));
+    BASE64_URL_SAFE_NO_PAD.encode(serde_json::Value::Array(parts).to_string())
+}
+
+fn decode_cursor(
+    field: &'static str,
+    cursor: &str,
+    ordering: &Ordering,
+) -> Result<Vec<KeyValue>, Failure> {
+    let bad = || Failure::bad_input(field, "not a cursor of this list in this order");
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
+    let parts: Vec<serde_json::Value> = serde_json::from_slice(&bytes).map_err(|_| bad())?;
+    let [version, tag, keys @ ..] = parts.as_slice() else {
+        return Err(bad());
+    };
+    if version.as_u64() != Some(CURSOR_VERSION)
+        || tag.as_str() != Some(ordering.tag.as_str())
+        || keys.len() != ordering.parts.len()
+    {
+        return Err(bad());
+    }
+    keys.iter()
+        .map(|key| match key {
+            serde_json::Value::String(text) if !text.contains('\0') => {
+                Ok(KeyValue::Text(text.clone()))
+            }
+            serde_json::Value::Number(number) => number.as_i64().map(KeyValue::Int).ok_or_else(bad),
+            _ => Err(bad()),
+        })
+        .collect()
+}
+
+/// Reads one page of a whole table.
+pub async fn fetch<E>(
+    database: &DatabaseConnection,
+    select: Select<E>,
+    ordering: &Ordering,
+    page: &Page,
+) -> Result<Slice<E::Model>, DbErr>
+where
+    E: EntityTrait,
+    E::Model: FromQueryResult + Send + Sync,
+{
+    let mut query = select.into_query();
+    seek(&mut query, ordering, page);
+    for part in &ordering.parts {
+        query.order_by_expr(Expr::cust(part.sql), direction(*part, page.backward));
+    }
+    query.limit(page.limit + 1);
+    let rows = database.query_all(&query).await?;
+    Ok(Slice::from_rows(models::<E>(&rows)?, page))
+}
+
+/// Reads the same page of the child lists of many parents in one statement. `parent` is the column that names the
+/// parent; `parent_of` reads it from a row. The select must be limited to those parents already.
+pub async fn fetch_by_parent<E>(
+    database: &DatabaseConnection,
+    select: Select<E>,
+    parent: &'static str,
+    parent_of: impl Fn(&E::Model) -> i64,
+    ordering: &Ordering,
+    page: &Page,
+) -> Result<HashMap<i64, Slice<E::Model>>, DbErr>
+where
+    E: EntityTrait,
+    E::Model: FromQueryResult + Send + Sync,
+{
+    let order = ordering
+        .parts
+        .iter()
+        .map(|part| {
+            let direction = match direction(*part, page.backward) {
+                Order::Desc => "DESC",
+                _ => "ASC",
+            };
+            format!("{} {direction}", part.sql)
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    let rank = Alias::new("rank_in_parent");
+    let mut inner = select.into_query();
+    seek(&mut inner, ordering, page);
+    inner.expr_as(
+        Expr::cust(format!(
+            "ROW_NUMBER() OVER (PARTITION BY {parent} ORDER BY {order})"
+        )),
+        rank.clone(),
+    );
+    let outer = Query::select()
+        .column(Asterisk)
+        .from_subquery(inner, Alias::new("ranked"))
+        .and_where(Expr::col(rank.clone()).lte(page.limit + 1))
+        .order_by(rank, Order::Asc)
+        .to_owned();
+    let rows = database.query_all(&outer).await?;
+    let mut grouped: HashMap<i64, Vec<E::Model>> = HashMap::new();
+    for model in models::<E>(&rows)? {
+        grouped.entry(parent_of(&model)).or_default().push(model);
+    }
+    Ok(grouped
+        .into_iter()
+        .map(|(parent, rows)| (parent, Slice::from_rows(rows, page)))
+        .collect())
+}
+
+fn models<E>(rows: &[sea_orm::QueryResult]) -> Result<Vec<E::Model>, DbErr>
+where
+    E: EntityTrait,
+    E::Model: FromQueryResult,
+{
+    rows.iter()
+        .map(|row| E::Model::from_query_result(row, ""))
+        .collect()
+}
+
+fn direction(part: OrderPart, backward: bool) -> Order {
+    if part.descending == backward {
+        Order::Asc
+    } else {
+        Order::Desc
+    }
+}
+
+/// Adds "behind the key" to the query.
+fn seek(query: &mut SelectStatement, ordering: &Ordering, page: &Page) {
+    let Some(key) = &page.from else { return };
+    let ahead = |part: &OrderPart| direction(*part, page.backward) == Order::Asc;
+    let parts = &ordering.parts;
+    let uniform = parts.iter().all(|part| ahead(part) == ahead(&parts[0]));
+    if uniform {
+        // One row comparison: both databases answer it from the index.
+        let left = Expr::tuple(parts.iter().map(|part| Expr::cust(part.sql)));
+        let right = Expr::tuple(key.iter().cloned().map(SimpleExpr::from));
+        query.and_where(if parts.first().is_none_or(ahead) {
+            left.gt(right)
+        } else {
+            left.lt(right)
+        });
+        return;
+    }
+    let mut any = Condition::any();
+    for (index, (part, value)) in parts.iter().zip(key).enumerate() {
+        let mut all = Condition::all();
+        for (part, value) in parts.iter().zip(key).take(index) {
+            all = all.add(Expr::cust(part.sql).eq(SimpleExpr::from(value.clone())));
+        }
+        let value = SimpleExpr::from(value.clone());
+        let part_expression = Expr::cust(part.sql);
+        any = any.add(all.add(if ahead(part) {
+            part_expression.gt(value)
+        } else {
+            part_expression.lt(value)
+        }));
+    }
+    query.cond_where(any);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_name() -> Ordering {
+        Ordering {
+            tag: "name".into(),
+            parts: vec![OrderPart {
+                sql: "name",
+                descending: false,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_cursor_comes_back_as_its_key() {
+        let key = vec![KeyValue::Text("a\"ü".into())];
+        let arguments = PageArguments {
+            after: Some(encode_cursor(&by_name(), &key)),
+            ..PageArguments::default()
+        };
+        assert_eq!(arguments.resolve(PAGE, &by_name()).unwrap().from, Some(key));
+    }
+
+    #[test]
+    fn a_cursor_of_another_order_is_refused() {
+        let other = Ordering {
+            tag: "date".into(),
+            ..by_name()
+        };
+        let key = vec![KeyValue::Text("x".into())];
+        for cursor in [encode_cursor(&other, &key), "!".into(), String::new()] {
+            let arguments = PageArguments {
+                after: Some(cursor),
+                ..PageArguments::default()
+            };
+            assert!(arguments.resolve(PAGE, &by_name()).is_err());
+        }
+    }
+
+    #[test]
+    fn contradictory_or_excessive_arguments_are_refused() {
+        let refused = |first, last, after: Option<&str>, before: Option<&str>| {
+            PageArguments {
+                first,
+                last,
+                after: after.map(str::to_owned),
+                before: before.map(str::to_owned),
+            }
+            .resolve(PAGE, &by_name())
+            .is_err()
+        };
+        assert!(refused(Some(1), Some(1), None, None));
+        assert!(refused(Some(-1), None, None, None));
+        assert!(refused(Some(501), None, None, None));
+        assert!(refused(Some(i64::MAX), None, None, None));
+        assert!(!refused(Some(500), None, None, None));
+        assert!(!refused(None, Some(0), None, None));
+    }
+}

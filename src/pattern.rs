@@ -1,0 +1,73 @@
+//! Text filters as Autosubmit API has them: `*` stands for anything, a leading `!` means "not", ASCII case is ignored.
+
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr};
+
+use crate::failure::Failure;
+
+/// The longest pattern, in characters, and the most wildcards in it: matching costs their product.
+const LONGEST: usize = 200;
+const MOST_WILDCARDS: usize = 10;
+
+/// A text filter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    like: String,
+    negated: bool,
+}
+
+impl Pattern {
+    /// The whole text must match. `field` names the input field in an error.
+    pub fn whole(field: &'static str, pattern: &str) -> Result<Self, Failure> {
+        Self::parse(field, pattern, false)
+    }
+
+    /// Some part of the text must match.
+    pub fn part(field: &'static str, pattern: &str) -> Result<Self, Failure> {
+        Self::parse(field, pattern, true)
+    }
+
+    fn parse(field: &'static str, pattern: &str, part: bool) -> Result<Self, Failure> {
+        let (negated, pattern) = match pattern.strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, pattern),
+        };
+        if pattern.chars().count() > LONGEST || pattern.matches('*').count() > MOST_WILDCARDS {
+            return Err(Failure::bad_input(
+                field,
+                format!("at most {LONGEST} characters and {MOST_WILDCARDS} wildcards"),
+            ));
+        }
+        if pattern.contains('\0') {
+            return Err(Failure::bad_input(field, "a zero byte matches nothing"));
+        }
+        let mut like = String::with_capacity(pattern.len() + 2);
+        if part {
+            like.push('%');
+        }
+        for character in pattern.chars() {
+            match character {
+                '*' => like.push('%'),
+                '%' | '_' | '\\' => {
+                    like.push('\\');
+                    like.push(character);
+                }
+                other => like.push(other.to_ascii_lowercase()),
+            }
+        }
+        if part {
+            like.push('%');
+        }
+        Ok(Self { like, negated })
+    }
+
+    /// The condition on a text. Where there is no text, neither the pattern nor its negation holds.
+    pub fn condition(&self, text: impl Into<SimpleExpr>) -> SimpleExpr {
+        let text = Expr::expr(Func::lower(text.into()));
+        let like = LikeExpr::new(self.like.clone()).escape('\\');
+        if self.negated {
+            text.not_like(like)
+        } else {
+            text.like(like)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Times as the database keeps them: milliseconds since 1970-01-01 UTC, which both databases sort and compare alike.
+
+use chrono::{DateTime, Utc};
+
+/// A time that can be stored.
+pub trait Millis {
+    /// Milliseconds since 1970-01-01 UTC.
+    fn millis(&self) -> i64;
+}
+
+impl Millis for DateTime<Utc> {
+    fn millis(&self) -> i64 {
+        self.timestamp_millis()
+    }
+}
+
+/// The time that was stored; none when the number is no time.
+pub fn from_millis(millis: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(millis)
+}
