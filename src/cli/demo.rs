@@ -1,5 +1,6 @@
 //! `labql demo`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,9 @@ pub struct Demo {
     /// The address to listen on; when its port is taken, the next free one is used
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// When the server listens, write its address, user and password to this file, as lines for a shell
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
     /// Only write and load the laboratory
     #[arg(long)]
     no_serve: bool,
@@ -75,6 +79,9 @@ impl Demo {
         if self.no_serve {
             return Ok(());
         }
+        if let Some(path) = &self.ready_file {
+            write_ready(path, server.address, &password)?;
+        }
         println!();
         println!("playground: http://{}/playground", server.address);
         println!("endpoint:   http://{}/graphql", server.address);
@@ -84,19 +91,33 @@ impl Demo {
     }
 }
 
+/// Tells a script that the server is there: the file appears whole, and only its owner can read it.
+fn write_ready(path: &Path, address: SocketAddr, password: &Secret) -> std::io::Result<()> {
+    let password = password.expose();
+    let draft = path.with_extension("draft");
+    let text =
+        format!("LABQL_URL=http://{address}\nLABQL_USER={USER}\nLABQL_PASSWORD='{password}'\n");
+    let mut file = private_file(&draft)?;
+    file.write_all(text.as_bytes())?;
+    std::fs::rename(draft, path)
+}
+
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
 /// The password of the demo's user: made once, in a file that only its owner can read.
 fn kept_password(path: &Path) -> Result<Secret, Box<dyn std::error::Error + Send + Sync>> {
-    use std::io::Write;
     if let Ok(text) = std::fs::read_to_string(path) {
         return Ok(text.trim().to_owned().into());
     }
     let password = api_key::generate()?;
     let password = password.expose().trim_start_matches("labql_")[..16].to_owned();
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = private_file(path)?;
     writeln!(file, "{password}")?;
     Ok(password.into())
 }

@@ -6,7 +6,12 @@
 //!
 //! What depends on the version of async-graphql stands here and in [`error`](super::error).
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_graphql::{
     Executor, Name, Request, Response, ServerError, Value, Variables,
@@ -28,6 +33,7 @@ use tracing::Instrument;
 use super::{
     error::{self, ErrorCode},
     observe::Observation,
+    order::Shape,
     precheck::{self, Limits},
     request::GraphQlRequest,
 };
@@ -114,6 +120,7 @@ pub struct Prepared {
     operation_name: Option<String>,
     kind: OperationType,
     variables: Variables,
+    shape: Arc<Shape>,
 }
 
 impl Prepared {
@@ -128,7 +135,18 @@ impl Prepared {
     }
 }
 
-struct Document(ExecutableDocument);
+/// A parsed document and the shapes of the answers to its operations, each made when it is first asked for.
+struct Document(ExecutableDocument, Mutex<HashMap<Option<Name>, Arc<Shape>>>);
+
+impl Document {
+    fn shape(&self, name: Option<&Name>, operation: &OperationDefinition) -> Arc<Shape> {
+        let mut shapes = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let shape = shapes
+            .entry(name.cloned())
+            .or_insert_with(|| Arc::new(Shape::of(&self.0, operation)));
+        Arc::clone(shape)
+    }
+}
 
 /// Runs operations. Clones share everything.
 #[derive(Clone)]
@@ -188,6 +206,7 @@ impl Engine {
         Ok(Prepared {
             kind: operation.ty,
             operation_name: name.map(ToString::to_string),
+            shape: document.shape(name, operation),
             document: Arc::clone(&document),
             variables: request.variables,
         })
@@ -206,7 +225,7 @@ impl Engine {
             }
         })?;
         precheck::check_document(&parsed, self.limits())?;
-        let document = Arc::new(Document(parsed));
+        let document = Arc::new(Document(parsed, Mutex::default()));
         self.0
             .documents
             .insert(text.to_owned(), Arc::clone(&document));
@@ -217,11 +236,13 @@ impl Engine {
     pub async fn execute(&self, operation: Prepared, caller: Caller) -> Response {
         let observation = Observation::begin(operation.kind, operation.name());
         let span = observation.span();
+        let shape = Arc::clone(&operation.shape);
         let mut response = self
             .run(operation, &caller)
             .instrument(span.clone())
             .await
             .unwrap_or_else(|error| Response::from_errors(vec![error]));
+        shape.arrange(&mut response.data);
         span.in_scope(|| error::finish(&mut response));
         observation.end(&response);
         response
@@ -261,6 +282,7 @@ impl Engine {
         }
         let mut observation = Observation::begin(operation.kind, operation.name());
         let span = observation.span();
+        let shape = Arc::clone(&operation.shape);
         let request = self.request(operation, &caller);
         let events = span.in_scope(|| self.0.schema.stream(request));
         let events = AssertUnwindSafe(events).catch_unwind().map(|event| {
@@ -273,6 +295,7 @@ impl Engine {
         });
         events
             .map(move |mut response| {
+                shape.arrange(&mut response.data);
                 span.in_scope(|| error::finish(&mut response));
                 observation.event(&response);
                 response

@@ -15,6 +15,7 @@ mod loaders;
 mod node;
 mod number;
 mod observe;
+mod order;
 pub mod precheck;
 pub mod request;
 pub mod schema;

@@ -26,8 +26,9 @@ suite() {
   failed=$((failed + 1))
 }
 
-suite 'GraphQL over HTTP' node http-audit.mjs
-suite 'graphql-transport-ws' node ws-probes.mjs
+suite 'GraphQL over HTTP' node protocol/http-audit.mjs
+suite 'graphql-transport-ws' node protocol/websocket.mjs
+suite 'Server-sent events' node protocol/events.mjs
 suite 'Relay compiler' node relay/relay.mjs
 suite 'GraphQL code generator' node codegen/codegen.mjs
 suite 'gql for Python' "$python" python/client.py
