@@ -18,8 +18,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const UP: &str = r#"
-
+const UP: &str = r"
 CREATE TABLE users (
     id {id},
     username {text} NOT NULL UNIQUE,
@@ -62,10 +61,9 @@ CREATE TABLE base_uri_grant (
     can_register BOOLEAN NOT NULL,
     UNIQUE (user_id, base_uri)
 )
-"#;
+";
 
 const DOWN: &str = r"
-
 DROP TABLE base_uri_grant;
 DROP TABLE idempotency_key;
 DROP TABLE api_key;

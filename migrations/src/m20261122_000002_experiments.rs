@@ -18,8 +18,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const UP: &str = r#"
-
+const UP: &str = r"
 CREATE TABLE source (
     id {id},
     kind {text} NOT NULL,
@@ -178,10 +177,9 @@ CREATE TABLE wrapper_job (
     PRIMARY KEY (wrapper_id, job_id)
 );
 CREATE INDEX wrapper_job_job ON wrapper_job (job_id)
-"#;
+";
 
 const DOWN: &str = r"
-
 DROP TABLE wrapper_job;
 DROP TABLE wrapper;
 DROP TABLE job_attempt;

@@ -18,8 +18,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const UP: &str = r#"
-
+const UP: &str = r"
 CREATE TABLE event (
     position BIGINT PRIMARY KEY,
     recorded_at BIGINT NOT NULL,
@@ -29,9 +28,8 @@ CREATE TABLE event (
     payload {text} NOT NULL
 );
 CREATE INDEX event_topic ON event (topic, position)
-"#;
+";
 
 const DOWN: &str = r"
-
 DROP TABLE event
 ";

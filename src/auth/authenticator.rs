@@ -140,6 +140,7 @@ fn enabled(account: user::Model) -> Result<ViewerUser, AuthError> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn unavailable(error: sea_orm::DbErr) -> AuthError {
     tracing::error!(%error, "a credential could not be checked");
     AuthError::Unavailable

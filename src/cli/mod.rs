@@ -79,7 +79,8 @@ pub async fn run() -> ExitCode {
 
 async fn execute(cli: Cli) -> CommandResult {
     if let Command::Schema = cli.command {
-        return schema::run();
+        schema::run();
+        return Ok(());
     }
     let mut config = Config::load(cli.global.config.as_deref())?;
     if let Some(folder) = cli.global.data_dir {
@@ -95,7 +96,8 @@ async fn execute(cli: Cli) -> CommandResult {
         Command::User(command) => command.run(config).await,
         Command::Token(command) => command.run(config).await,
         Command::Import(command) => command.run(config).await,
-        Command::Schema => schema::run(),
+        // It needs no configuration and was done above.
+        Command::Schema => Ok(()),
         Command::Config => config::run(&config),
         Command::Demo(command) => command.run(config).await,
     }

@@ -1,10 +1,8 @@
 //! `labql schema`.
 
-use super::CommandResult;
 use crate::graphql::schema;
 
 /// Prints the schema.
-pub fn run() -> CommandResult {
+pub fn run() {
     print!("{}", schema::sdl());
-    Ok(())
 }

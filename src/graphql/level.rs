@@ -33,12 +33,15 @@ pub trait ChildList: Hash + Eq + Clone + Send + Sync + 'static {
 
 type Cell = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 
+/// Cells by type and hash of the list; lists whose hashes are equal stand beside each other.
+type Cells = HashMap<(TypeId, u64), Vec<(Box<dyn Any + Send>, Cell)>>;
+
 /// The parents on one level of a query.
 #[derive(Default)]
 pub struct Level {
     parents: Vec<i64>,
     experiments: Vec<i64>,
-    lists: Mutex<HashMap<(TypeId, u64), Vec<(Box<dyn Any + Send>, Cell)>>>,
+    lists: Mutex<Cells>,
 }
 
 impl Level {

@@ -91,6 +91,8 @@ fn send(headers: &HeaderMap, file: EmbeddedFile, immutable: bool) -> Response {
         page(StatusCode::OK, &media, file.data.into_owned())
     };
     let headers = response.headers_mut();
+    // A browser lets the headers of "not modified" replace those that it has kept.
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     // Weak, because the layer that compresses keeps it.
     if let Ok(tag) = HeaderValue::from_str(&format!("W/{opaque}")) {
         headers.insert(ETAG, tag);

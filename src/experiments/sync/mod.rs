@@ -182,7 +182,7 @@ impl Mirror {
         }
         let root = Arc::clone(&self.root);
         let central = blocking(move || read_central(&root)).await?;
-        let (central, problems) = match central {
+        let (central, mut problems) = match central {
             Ok(central) => {
                 let problems = central.problems.clone();
                 (Some(central), problems)
@@ -192,8 +192,10 @@ impl Mirror {
         let transaction = self.database.begin().await?;
         let mut events = Vec::new();
         if let Some(central) = central {
-            self.store_central(&transaction, central, report, &mut events)
-                .await?;
+            problems.extend(
+                self.store_central(&transaction, central, report, &mut events)
+                    .await?,
+            );
         }
         self.replace_problems(&transaction, CENTRAL, &problems)
             .await?;
@@ -213,7 +215,8 @@ impl Mirror {
         central: Central,
         report: &mut Report,
         events: &mut Vec<NewEvent>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Problem>, Failure> {
+        let mut problems = Vec::new();
         let known: HashMap<String, experiment::Model> = experiment::Entity::find()
             .all(transaction)
             .await?
@@ -231,6 +234,16 @@ impl Mirror {
                     row.not_set(experiment::Column::Id);
                     row.insert(transaction).await?;
                     report.rows.inserted += 1;
+                }
+                Some(old) if old.source_id != self.source_id && old.archived_at.is_none() => {
+                    problems.push(Problem {
+                        source: self.root.relative(SourceFile::Central, &central.expid),
+                        message: format!(
+                            "{}: another root has an experiment of this name",
+                            row.expid
+                        ),
+                        transient: false,
+                    });
                 }
                 Some(old) => {
                     rows::keep_own_columns(&mut row, old);
@@ -259,7 +272,7 @@ impl Mirror {
             report.rows.updated += 1;
             report.archived += 1;
         }
-        Ok(())
+        Ok(problems)
     }
 
     /// The experiments whose files are not as they were when they were last read, with what they are now.

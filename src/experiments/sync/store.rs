@@ -264,11 +264,9 @@ where
             .exec_without_returning(transaction)
             .await?;
     }
-    let keys: Vec<E::PrimaryKey> = E::PrimaryKey::iter().collect();
-    let is_key = |column: &E::Column| {
-        keys.iter()
-            .any(|key| format!("{:?}", key.clone().into_column()) == format!("{column:?}"))
-    };
+    let columns: Vec<E::Column> = E::Column::iter()
+        .filter(|column| E::PrimaryKey::from_column(*column).is_none())
+        .collect();
     for rows in changes.update.chunks(chunk) {
         let rows = rows
             .iter()
@@ -276,7 +274,7 @@ where
         E::insert_many(rows)
             .on_conflict(
                 OnConflict::column(id)
-                    .update_columns(E::Column::iter().filter(|column| !is_key(column)))
+                    .update_columns(columns.clone())
                     .to_owned(),
             )
             .exec_without_returning(transaction)

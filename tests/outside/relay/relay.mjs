@@ -82,7 +82,7 @@ async function checkOperations() {
       retryAttempts: 0,
     });
     const query = printed('operationsExperimentUpdatesSubscription');
-    for await (const { data, errors } of client.iterate({ query, variables: { after: '0' } })) {
+    for await (const { data, errors } of client.iterate({ query, variables: { after: 'ZXZlbnQtMTow' } })) {
       assert(!errors, JSON.stringify(errors));
       assert(data.experimentUpdates.cursor, 'an event without a cursor');
       break;
