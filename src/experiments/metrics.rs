@@ -46,7 +46,7 @@ pub fn years_per_day(
     run: Option<&experiment_run::Model>,
     mean_post_seconds: f64,
 ) -> YearsPerDay {
-    let completed = attempt.status == Some(JobStatus::Completed.code().into());
+    let completed = attempt.status == Some(JobStatus::Completed.code());
     let (Some(run), true, Some(_)) = (run, completed, attempt.chunk) else {
         return YearsPerDay::default();
     };
@@ -70,7 +70,7 @@ pub fn mean_post_seconds<'a>(
     attempts: impl Iterator<Item = &'a job_attempt::Model> + Clone,
 ) -> f64 {
     let completed =
-        attempts.filter(|attempt| attempt.status == Some(JobStatus::Completed.code().into()));
+        attempts.filter(|attempt| attempt.status == Some(JobStatus::Completed.code()));
     // Very old histories have section and member exchanged.
     let post = completed.clone().filter(|attempt| {
         attempt.section.as_deref() == Some(POST) || attempt.member.as_deref() == Some(POST)

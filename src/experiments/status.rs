@@ -52,7 +52,7 @@ impl JobStatus {
     ];
 
     /// The number that job lists store (`autosubmit.job.job_common.Status`).
-    pub const fn code(self) -> i8 {
+    pub const fn code(self) -> i16 {
         match self {
             Self::Suspended => -3,
             Self::Unknown => -2,
@@ -82,6 +82,11 @@ impl JobStatus {
         Self::ALL
             .into_iter()
             .find(|status| status.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the scheduler has the job.
+    pub const fn in_flight(self) -> bool {
+        matches!(self, Self::Submitted | Self::Queuing | Self::Running)
     }
 
     /// The name as Autosubmit writes it.

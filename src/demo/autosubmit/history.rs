@@ -9,7 +9,7 @@ use super::{
     config,
     scene::{Scene, moment},
     spec::{HistorySchema, JobListForm},
-    status::JobStatus,
+    JobStatus,
     timeline::{Attempt, is_local},
 };
 use crate::demo::{
@@ -180,7 +180,7 @@ fn insert_attempts(database: &Transaction<'_>, scene: &Scene<'_>) -> rusqlite::R
                 attempt.submit.into(),
                 attempt.start.into(),
                 attempt.finish.into(),
-                status.name().to_owned().into(),
+                status.as_str().to_owned().into(),
                 attempt.package.unwrap_or(2).into(),
                 measured.processors.into(),
                 section.wallclock().into(),

@@ -7,7 +7,7 @@ use chrono::Duration;
 use super::{
     scene::{SITE, Scene, stamp},
     spec::JobListForm,
-    status::JobStatus,
+    JobStatus,
     timeline::{Attempt, RETRIALS, is_local},
 };
 use crate::demo::{

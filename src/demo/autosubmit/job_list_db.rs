@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 use super::{
     scene::{Scene, stamp},
     spec::JobListForm,
-    status::JobStatus,
+    JobStatus,
     timeline::RETRIALS,
     wrappers,
 };
@@ -130,7 +130,7 @@ fn insert_jobs(database: &Transaction<'_>, scene: &Scene<'_>) -> rusqlite::Resul
             attempt.map_or(0, |last| last.id),
             format!("{}.cmd", job.name),
             int(scene.workflow.level[index]),
-            status.name(),
+            status.as_str(),
             section.synchronize.map(|_| true),
             section.name,
             job.chunk,

@@ -7,7 +7,7 @@ use liblzma::write::XzEncoder;
 
 use super::{
     scene::{SITE, Scene, moment, stamp},
-    status::JobStatus,
+    JobStatus,
     timeline::Attempt,
 };
 use crate::demo::{
@@ -77,7 +77,7 @@ fn statistics(attempt: &Attempt) -> String {
         .map(stamp)
         .collect::<Vec<_>>();
     if attempt.finish > 0 {
-        fields.push(attempt.status.name().to_owned());
+        fields.push(attempt.status.as_str().to_owned());
     }
     fields.join(" ")
 }
@@ -172,7 +172,7 @@ fn write_job(
         let mut lines = format!("{}\n", attempt.start);
         if attempt.finish > 0 {
             // Writing into a string cannot fail.
-            let _ = writeln!(lines, "{}\n{}", attempt.finish, attempt.status.name());
+            let _ = writeln!(lines, "{}\n{}", attempt.finish, attempt.status.as_str());
         }
         files::write(&path, lines, time)?;
         if attempt.status == JobStatus::Completed {

@@ -15,7 +15,6 @@ mod play;
 mod scene;
 mod section;
 mod spec;
-mod status;
 mod timeline;
 mod workflow;
 mod wrappers;
@@ -31,6 +30,8 @@ use chrono::{DateTime, Utc};
 use self::{scene::Scene, timeline::Timeline, workflow::Workflow};
 use super::{DemoError, files};
 
+pub use crate::experiments::status::JobStatus;
+
 pub use self::{
     central::{DetailsKey, create as create_central},
     laboratory::laboratory,
@@ -39,7 +40,6 @@ pub use self::{
         ChunkUnit, ConfigForm, ExperimentSpec, HistorySchema, JobListForm, Progress, Wrappers,
         date, members, standard_sections,
     },
-    status::JobStatus,
 };
 
 /// The file that marks a root as a demo; it lists, one a line, what the demo has written beside it.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     scene::{Scene, moment},
-    status::JobStatus,
+    JobStatus,
 };
 use crate::demo::{DemoError, files};
 
@@ -85,7 +85,7 @@ pub fn write(scene: &Scene<'_>) -> Result<(), DemoError> {
         if attempt.finish > 0 {
             lines.push((
                 attempt.finish,
-                format!("Job {name} is {}", attempt.status.name()),
+                format!("Job {name} is {}", attempt.status.as_str()),
             ));
             let log = scene.log_name(attempt);
             recovered.push((
@@ -140,7 +140,7 @@ pub fn write(scene: &Scene<'_>) -> Result<(), DemoError> {
                     "{:<35}{:<15}{:<15}{platform:<20}{:<15}",
                     job.name,
                     attempt.id,
-                    status.name(),
+                    status.as_str(),
                     section.queue()
                 );
             }
@@ -172,7 +172,7 @@ pub fn write_status(scene: &Scene<'_>) -> Result<(), DemoError> {
             text,
             "{} {} {children}",
             job.name,
-            scene.timeline.statuses[index].name()
+            scene.timeline.statuses[index].as_str()
         );
     }
     let time = scene.changed().format("%Y%m%d_%H%M");

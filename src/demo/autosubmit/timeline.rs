@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{
     play::{Leg, cut, fates, simulate},
     spec::ExperimentSpec,
-    status::JobStatus,
+    JobStatus,
     workflow::Workflow,
 };
 use crate::demo::{

@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 use super::{
     scene::Scene,
     spec::{ExperimentSpec, JobListForm, Wrappers},
-    status::JobStatus,
+    JobStatus,
     timeline::Timeline,
     workflow::Workflow,
 };
@@ -206,7 +206,7 @@ pub fn insert(database: &Transaction<'_>, scene: &Scene<'_>) -> rusqlite::Result
             package.name,
             package.id,
             format!("{}.cmd", package.name),
-            package.status.name(),
+            package.status.as_str(),
             scene.spec.platform(section),
             package_wallclock(scene, package),
             section.processors,

@@ -48,7 +48,7 @@ impl JobFilter {
             condition = condition.add(name.condition(Expr::col(Column::Name)));
         }
         if let Some(statuses) = &self.statuses {
-            let codes = statuses.iter().map(|status| i16::from(status.code()));
+            let codes = statuses.iter().map(|status| status.code());
             condition = condition.add(Expr::col(Column::Status).is_in(codes));
         }
         for (texts, column) in [
