@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Set,
-    SqlErr,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, Set, SqlErr,
 };
 
 use super::password::{self, PasswordError};
@@ -18,6 +18,7 @@ use crate::config::Secret;
 use crate::database::Database;
 use crate::entity::{api_key, base_uri_grant, idempotency_key, user};
 use crate::failure::{Failure, RejectionCode};
+use crate::paging::{self, OrderPart, Ordering, Page, Slice};
 use crate::time::Millis;
 
 /// Attempts to log in that one user name has a minute.
@@ -130,6 +131,27 @@ pub async fn users(database: &Database) -> Result<Vec<user::Model>, Failure> {
         .order_by_asc(user::Column::Username)
         .all(database.read())
         .await?)
+}
+
+/// Users by name, for pages.
+pub fn by_username() -> Ordering {
+    Ordering {
+        tag: "users".into(),
+        parts: vec![OrderPart {
+            sql: "username",
+            descending: false,
+        }],
+    }
+}
+
+/// A page of all users.
+pub async fn users_page(database: &Database, page: &Page) -> Result<Slice<user::Model>, Failure> {
+    Ok(paging::fetch(database.read(), user::Entity::find(), &by_username(), page).await?)
+}
+
+/// How many users there are.
+pub async fn user_count(database: &Database) -> Result<u64, Failure> {
+    Ok(user::Entity::find().count(database.read()).await?)
 }
 
 /// What a user may do with which base URIs.

@@ -69,8 +69,7 @@ pub fn years_per_day(
 pub fn mean_post_seconds<'a>(
     attempts: impl Iterator<Item = &'a job_attempt::Model> + Clone,
 ) -> f64 {
-    let completed =
-        attempts.filter(|attempt| attempt.status == Some(JobStatus::Completed.code()));
+    let completed = attempts.filter(|attempt| attempt.status == Some(JobStatus::Completed.code()));
     // Very old histories have section and member exchanged.
     let post = completed.clone().filter(|attempt| {
         attempt.section.as_deref() == Some(POST) || attempt.member.as_deref() == Some(POST)

@@ -6,10 +6,9 @@ use rusqlite::{Connection, Transaction, params};
 use serde_json::{Value, json};
 
 use super::{
-    config,
+    JobStatus, config,
     scene::{Scene, moment},
     spec::{HistorySchema, JobListForm},
-    JobStatus,
     timeline::{Attempt, is_local},
 };
 use crate::demo::{

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use chrono::Duration;
 
 use super::{
+    JobStatus,
     scene::{SITE, Scene, stamp},
     spec::JobListForm,
-    JobStatus,
     timeline::{Attempt, RETRIALS, is_local},
 };
 use crate::demo::{

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::{
+    JobStatus,
     scene::{Scene, stamp},
     spec::JobListForm,
-    JobStatus,
     timeline::RETRIALS,
     wrappers,
 };

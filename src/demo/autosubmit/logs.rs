@@ -6,8 +6,8 @@ use flate2::{GzBuilder, write::GzEncoder};
 use liblzma::write::XzEncoder;
 
 use super::{
-    scene::{SITE, Scene, moment, stamp},
     JobStatus,
+    scene::{SITE, Scene, moment, stamp},
     timeline::Attempt,
 };
 use crate::demo::{

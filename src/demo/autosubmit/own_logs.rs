@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
-    scene::{Scene, moment},
     JobStatus,
+    scene::{Scene, moment},
 };
 use crate::demo::{DemoError, files};
 

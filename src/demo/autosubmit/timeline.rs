@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::{
+    JobStatus,
     play::{Leg, cut, fates, simulate},
     spec::ExperimentSpec,
-    JobStatus,
     workflow::Workflow,
 };
 use crate::demo::{

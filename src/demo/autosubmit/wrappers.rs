@@ -4,9 +4,9 @@ use chrono::DateTime;
 use rusqlite::{Transaction, params};
 
 use super::{
+    JobStatus,
     scene::Scene,
     spec::{ExperimentSpec, JobListForm, Wrappers},
-    JobStatus,
     timeline::Timeline,
     workflow::Workflow,
 };

@@ -2,9 +2,11 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::types::{User, Viewer};
+use super::types::{User, UserConnection, Viewer};
 use crate::auth::accounts;
+use crate::entity::user;
 use crate::graphql::context::{ContextExt, failed};
+use crate::paging::{self, KeyValue, PAGE, PageArguments};
 
 /// Questions about accounts.
 #[derive(Default)]
@@ -31,9 +33,39 @@ impl AccountsQuery {
     }
 
     /// All users, by name; for administrators.
-    async fn users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 500.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<UserConnection> {
         ctx.administrator()?;
-        let users = accounts::users(ctx.database()?).await.map_err(failed)?;
-        Ok(users.into_iter().map(User).collect())
+        let database = ctx.database()?;
+        let ordering = accounts::by_username();
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let page = page.resolve(PAGE, &ordering).map_err(failed)?;
+        let slice = accounts::users_page(database, &page)
+            .await
+            .map_err(failed)?;
+        let total = if ctx.look_ahead().field("totalCount").exists() {
+            let count = accounts::user_count(database).await.map_err(failed)?;
+            i64::try_from(count).ok()
+        } else {
+            None
+        };
+        let key = |row: &user::Model| vec![KeyValue::Text(row.username.clone())];
+        Ok(UserConnection::new(
+            slice,
+            total,
+            |row| paging::encode_cursor(&ordering, &key(row)),
+            User,
+        ))
     }
 }

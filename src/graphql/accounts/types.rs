@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::auth::accounts;
 use crate::entity;
+use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
 use crate::time::from_millis;
@@ -12,6 +13,14 @@ use crate::time::from_millis;
 /// A person or a service that may log in.
 #[derive(Clone)]
 pub struct User(pub entity::user::Model);
+
+connection!(
+    UserConnection,
+    UserEdge,
+    User,
+    "A page of users.",
+    "A user in a page."
+);
 
 #[Object]
 impl User {
