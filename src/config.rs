@@ -51,6 +51,11 @@ impl Serialize for Secret {
 pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
+    /// Was nothing set?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The URL with its password.
     pub fn expose(&self) -> &str {
         &self.0
@@ -235,17 +240,15 @@ impl Config {
                     || key.eq_ignore_ascii_case("data_dir")
             })
             .split("__");
-        let mut config: Self = figment
+        figment
             .merge(environment)
             .extract()
-            .map_err(|error| ConfigError::Invalid(Box::new(error)))?;
-        config.settle();
-        Ok(config)
+            .map_err(|error| ConfigError::Invalid(Box::new(error)))
     }
 
-    /// Fills in what follows from other settings.
+    /// Fills in what follows from other settings, once all of them are known.
     pub fn settle(&mut self) {
-        if self.database.url.0.is_empty() {
+        if self.database.url.is_empty() {
             let path = self.data_dir.join("labql.db");
             self.database.url = DatabaseUrl(format!("sqlite:{}", path.display()));
         }

@@ -1,6 +1,5 @@
 //! Connections to labql's own database: SQLite with one writer and a pool of readers, or PostgreSQL with one pool.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,9 +11,13 @@ use sea_orm::{
 };
 
 use crate::config::DatabaseConfig;
+use crate::files;
 
 /// How long a statement waits for a lock of SQLite before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection to PostgreSQL that was idle for so long is tried before it is used: the server may have restarted.
+const IDLE_BEFORE_TEST: Duration = Duration::from_secs(10);
 
 /// What can go wrong between labql and its database, apart from a statement that fails.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +25,9 @@ pub enum DatabaseError {
     /// The URL names a database that labql does not speak.
     #[error("the database URL must begin with sqlite: or postgres:")]
     UnknownScheme,
-    /// The folder of the SQLite file cannot be made.
-    #[error("cannot make the folder {0}: {1}")]
-    Folder(String, std::io::Error),
+    /// The SQLite file cannot be made.
+    #[error("cannot make the database {0}: {1}")]
+    File(String, std::io::Error),
     /// The database was made by an older labql.
     #[error(
         "the database is older than this labql ({pending} migrations are pending, the first is {first}). \
@@ -62,7 +65,9 @@ impl Database {
             Self::connect_sqlite(url, config.max_connections).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let mut options = options(url, config.max_connections);
-            options.set_application_name("labql");
+            options
+                .set_application_name("labql")
+                .test_before_acquire_if_idle_for(IDLE_BEFORE_TEST);
             let pool = connect(options).await?;
             Ok(Self {
                 read: pool.clone(),
@@ -78,17 +83,8 @@ impl Database {
     async fn connect_sqlite(url: &str, readers: u32) -> Result<Self, DatabaseError> {
         let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
         let path = path.split('?').next().unwrap_or(path);
-        if let Some(folder) = Path::new(path)
-            .parent()
-            .filter(|f| !f.as_os_str().is_empty())
-        {
-            // The file holds password hashes: a folder that labql makes is for its owner only.
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)
-                .map_err(|error| DatabaseError::Folder(folder.display().to_string(), error))?;
-        }
+        make_private(Path::new(path))
+            .map_err(|error| DatabaseError::File(path.to_owned(), error))?;
         let mut write = options(url, 1);
         write.map_sqlx_sqlite_opts(|options| {
             options
@@ -190,6 +186,21 @@ impl Database {
         if let Err(error) = read.and(self.write.close().await) {
             tracing::warn!(%error, "the database did not close cleanly");
         }
+    }
+}
+
+/// The file holds hashes of passwords and keys: it is for its owner only, and what SQLite writes beside it takes its
+/// mode from it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        files::private_folder(folder)?;
+    }
+    match files::private_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod entity;
 pub mod events;
 pub mod experiments;
 pub mod failure;
+mod files;
 pub mod graphql;
 pub mod http;
 pub mod human_duration;

@@ -36,11 +36,22 @@ impl From<KeyValue> for SimpleExpr {
     }
 }
 
+/// The type of a part of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// A number, time or flag.
+    Int,
+    /// A text.
+    Text,
+}
+
 /// One expression to order by; it must never be NULL, since the databases differ on where NULL sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OrderPart {
     /// The expression, written as in the index that serves it.
     pub sql: &'static str,
+    /// Its type.
+    pub kind: KeyKind,
     /// From high to low.
     pub descending: bool,
 }
@@ -236,11 +247,14 @@ fn decode_cursor(
         return Err(bad());
     }
     keys.iter()
-        .map(|key| match key {
-            serde_json::Value::String(text) if !text.contains('\0') => {
+        .zip(&ordering.parts)
+        .map(|(key, part)| match (part.kind, key) {
+            (KeyKind::Text, serde_json::Value::String(text)) if !text.contains('\0') => {
                 Ok(KeyValue::Text(text.clone()))
             }
-            serde_json::Value::Number(number) => number.as_i64().map(KeyValue::Int).ok_or_else(bad),
+            (KeyKind::Int, serde_json::Value::Number(number)) => {
+                number.as_i64().map(KeyValue::Int).ok_or_else(bad)
+            }
             _ => Err(bad()),
         })
         .collect()
@@ -380,6 +394,7 @@ mod tests {
             tag: "name".into(),
             parts: vec![OrderPart {
                 sql: "name",
+                kind: KeyKind::Text,
                 descending: false,
             }],
         }
@@ -393,6 +408,15 @@ mod tests {
             ..PageArguments::default()
         };
         assert_eq!(arguments.resolve(PAGE, &by_name()).unwrap().from, Some(key));
+    }
+
+    #[test]
+    fn a_cursor_of_another_type_is_refused() {
+        let arguments = PageArguments {
+            after: Some(encode_cursor(&by_name(), &[KeyValue::Int(5)])),
+            ..PageArguments::default()
+        };
+        assert!(arguments.resolve(PAGE, &by_name()).is_err());
     }
 
     #[test]

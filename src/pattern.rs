@@ -26,11 +26,20 @@ impl Pattern {
         Self::parse(field, pattern, true)
     }
 
+    /// Some part of some text must match; here a `!` is a character like any other.
+    pub fn anywhere(field: &'static str, pattern: &str) -> Result<Self, Failure> {
+        Self::new(field, pattern, false, true)
+    }
+
     fn parse(field: &'static str, pattern: &str, part: bool) -> Result<Self, Failure> {
         let (negated, pattern) = match pattern.strip_prefix('!') {
             Some(rest) => (true, rest),
             None => (false, pattern),
         };
+        Self::new(field, pattern, negated, part)
+    }
+
+    fn new(field: &'static str, pattern: &str, negated: bool, part: bool) -> Result<Self, Failure> {
         if pattern.chars().count() > LONGEST || pattern.matches('*').count() > MOST_WILDCARDS {
             return Err(Failure::bad_input(
                 field,

@@ -18,7 +18,7 @@ use crate::config::Secret;
 use crate::database::Database;
 use crate::entity::{api_key, base_uri_grant, idempotency_key, user};
 use crate::failure::{Failure, RejectionCode};
-use crate::paging::{self, OrderPart, Ordering, Page, Slice};
+use crate::paging::{self, KeyKind, OrderPart, Ordering, Page, Slice};
 use crate::time::Millis;
 
 /// Attempts to log in that one user name has a minute.
@@ -139,6 +139,7 @@ pub fn by_username() -> Ordering {
         tag: "users".into(),
         parts: vec![OrderPart {
             sql: "username",
+            kind: KeyKind::Text,
             descending: false,
         }],
     }

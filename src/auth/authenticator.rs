@@ -43,11 +43,19 @@ impl Guard {
             tracing::warn!(%reason, "token refused");
             AuthError::Rejected
         })?;
-        let account = user::Entity::find()
-            .filter(user::Column::Username.eq(verified.username.as_str()))
-            .one(self.database.read())
-            .await
-            .map_err(unavailable)?;
+        if verified.username.is_empty() || verified.username.contains('\0') {
+            tracing::warn!(reason = "it names nobody", "token refused");
+            return Err(AuthError::Rejected);
+        }
+        let account = if verified.for_account {
+            user::Entity::find()
+                .filter(user::Column::Username.eq(verified.username.as_str()))
+                .one(self.database.read())
+                .await
+                .map_err(unavailable)?
+        } else {
+            None
+        };
         let user = match account {
             Some(account) => enabled(account)?,
             // Another issuer vouches for people who need no account here; labql itself issues tokens to users only.

@@ -57,6 +57,10 @@ pub struct TrustedKey {
     pub issuer: String,
     /// The audience (`aud`) that a token must name.
     pub audience: String,
+    /// Do the issuer's names stand for the accounts of the same names here, with their rights? If not, its people may
+    /// do what any signed-in user may, and nothing more.
+    #[serde(default)]
+    pub accounts: bool,
 }
 
 impl Default for AuthConfig {

@@ -1,8 +1,7 @@
 //! JSON web tokens: labql's own, and those of issuers that the configuration trusts.
 
-use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,6 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 use super::{AuthConfig, TrustedKey};
+use crate::files;
 
 /// How far two clocks may differ, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
@@ -101,6 +101,8 @@ pub struct Verified {
     pub username: String,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
+    /// Does it speak for the account of that name? labql's own tokens do, those of others where the configuration says.
+    pub for_account: bool,
     /// Was it issued by this labql?
     pub own: bool,
 }
@@ -110,6 +112,7 @@ struct VerificationKey {
     algorithm: Algorithm,
     key: DecodingKey,
     validation: Validation,
+    for_account: bool,
     own: bool,
 }
 
@@ -133,6 +136,7 @@ impl TokenKeys {
             algorithm,
             key: own,
             validation: validation(algorithm, &config.issuer, &config.audience),
+            for_account: true,
             own: true,
         }];
         for trusted in &config.keys {
@@ -188,6 +192,7 @@ impl TokenKeys {
                         username: data.claims.sub,
                         expires_at: DateTime::from_timestamp(data.claims.exp, 0)
                             .unwrap_or(DateTime::<Utc>::MAX_UTC),
+                        for_account: key.for_account,
                         own: key.own,
                     });
                 }
@@ -272,6 +277,7 @@ fn trusted_key(trusted: &TrustedKey) -> Result<VerificationKey, KeyError> {
         algorithm,
         key,
         validation: validation(algorithm, &trusted.issuer, &trusted.audience),
+        for_account: trusted.accounts,
         own: false,
     })
 }
@@ -280,17 +286,12 @@ fn trusted_key(trusted: &TrustedKey) -> Result<VerificationKey, KeyError> {
 fn kept_secret(path: &Path) -> Result<Vec<u8>, KeyError> {
     let failed = |error| KeyError::File(path.to_owned(), error);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        files::private_folder(folder).map_err(failed)?;
     }
     if !path.exists() {
         let secret = super::api_key::random_text().map_err(|_| KeyError::Randomness)?;
         let draft = path.with_extension(format!("new-{}", uuid::Uuid::now_v7()));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)
-            .map_err(failed)?;
+        let mut file = files::private_file(&draft).map_err(failed)?;
         file.write_all(secret.as_bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         // A link appears whole or not at all, and never replaces the secret of the process that was faster.

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
@@ -14,6 +13,7 @@ use crate::auth::api_key;
 use crate::config::{Config, Secret};
 use crate::demo;
 use crate::experiments::sync::Mirror;
+use crate::files::{private_file, private_folder};
 use crate::server::Server;
 use crate::telemetry;
 
@@ -43,7 +43,7 @@ impl Demo {
     /// Makes the laboratory unless it is there, and serves it.
     pub async fn run(self, mut config: Config) -> CommandResult {
         telemetry::start_log(&config.log)?;
-        std::fs::create_dir_all(&self.dir)?;
+        private_folder(&self.dir)?;
         let lab = self.dir.join("lab");
         if !lab.exists() {
             let path = lab.clone();
@@ -52,7 +52,7 @@ impl Demo {
         }
         let root = lab.join("autosubmit");
         config.data_dir.clone_from(&self.dir);
-        config.database.url = format!("sqlite:{}", self.dir.join("labql.db").display()).into();
+        config.settle();
         config.autosubmit.root = Some(root.clone());
         if let Some(listen) = self.listen {
             config.listen = listen;
@@ -100,14 +100,6 @@ fn write_ready(path: &Path, address: SocketAddr, password: &Secret) -> std::io::
     let mut file = private_file(&draft)?;
     file.write_all(text.as_bytes())?;
     std::fs::rename(draft, path)
-}
-
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
 }
 
 /// The password of the demo's user: made once, in a file that only its owner can read.

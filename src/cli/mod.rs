@@ -85,21 +85,23 @@ async fn execute(cli: Cli) -> CommandResult {
     let mut config = Config::load(cli.global.config.as_deref())?;
     if let Some(folder) = cli.global.data_dir {
         config.data_dir = folder;
-        config.settle();
     }
     if let Some(url) = cli.global.database_url {
         config.database.url = url.into();
     }
+    if let Command::Demo(command) = cli.command {
+        return command.run(config).await;
+    }
+    config.settle();
     match cli.command {
         Command::Serve(command) => command.run(config).await,
         Command::Migrate(command) => command.run(config).await,
         Command::User(command) => command.run(config).await,
         Command::Token(command) => command.run(config).await,
         Command::Import(command) => command.run(config).await,
-        // It needs no configuration and was done above.
-        Command::Schema => Ok(()),
+        // One needs no configuration, the other settles it itself: both were done above.
+        Command::Schema | Command::Demo(_) => Ok(()),
         Command::Config => config::run(&config),
-        Command::Demo(command) => command.run(config).await,
     }
 }
 

@@ -160,6 +160,16 @@ impl ExperimentKind {
             Self::Evaluation => 3,
         }
     }
+
+    /// The kind of a code.
+    pub const fn from_code(code: i16) -> Self {
+        match code {
+            1 => Self::Test,
+            2 => Self::Operational,
+            3 => Self::Evaluation,
+            _ => Self::Experiment,
+        }
+    }
 }
 
 /// Whether Autosubmit is at work on an experiment.

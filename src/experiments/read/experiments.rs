@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::entity::experiment::{self, Column, Entity, Model};
 use crate::experiments::status::{ExperimentKind, ExperimentStatus};
 use crate::failure::Failure;
-use crate::paging::{self, KeyValue, OrderPart, Ordering, Page, Slice};
+use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
 use crate::pattern::Pattern;
 
 /// Which experiments are asked for.
@@ -55,6 +55,13 @@ impl ExperimentOrderField {
         }
     }
 
+    const fn kind(self) -> KeyKind {
+        match self {
+            Self::Expid | Self::Description => KeyKind::Text,
+            Self::CreatedAt | Self::ModifiedAt | Self::Status => KeyKind::Int,
+        }
+    }
+
     fn key(self, row: &Model) -> KeyValue {
         match self {
             Self::Expid => KeyValue::Text(row.expid.clone()),
@@ -98,6 +105,7 @@ impl ExperimentOrder {
                 .iter()
                 .map(|&(field, descending)| OrderPart {
                     sql: field.sql(),
+                    kind: field.kind(),
                     descending,
                 })
                 .collect(),

@@ -10,7 +10,7 @@ use crate::entity::job::{Column, Entity, Model};
 use crate::entity::wrapper_job;
 use crate::experiments::status::JobStatus;
 use crate::failure::Failure;
-use crate::paging::{self, KeyValue, OrderPart, Ordering, Page, PageSize, Slice};
+use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, PageSize, Slice};
 use crate::pattern::Pattern;
 
 /// The pages of a job list.
@@ -85,18 +85,27 @@ pub enum JobOrderField {
 }
 
 impl JobOrderField {
-    const fn sql(self) -> &'static [&'static str] {
+    const fn parts(self) -> &'static [(&'static str, KeyKind)] {
+        use KeyKind::{Int, Text};
         match self {
-            Self::Name => &["LOWER(name)", "name"],
-            Self::Status => &["status", "LOWER(name)", "name"],
-            Self::Section => &["COALESCE(section, '')", "LOWER(name)", "name"],
-            Self::Priority => &["COALESCE(priority, -1)", "LOWER(name)", "name"],
+            Self::Name => &[("LOWER(name)", Text), ("name", Text)],
+            Self::Status => &[("status", Int), ("LOWER(name)", Text), ("name", Text)],
+            Self::Section => &[
+                ("COALESCE(section, '')", Text),
+                ("LOWER(name)", Text),
+                ("name", Text),
+            ],
+            Self::Priority => &[
+                ("COALESCE(priority, -1)", Int),
+                ("LOWER(name)", Text),
+                ("name", Text),
+            ],
             Self::Date => &[
-                "COALESCE(date, -9223372036854775807)",
-                "COALESCE(member, '')",
-                "COALESCE(chunk, -1)",
-                "LOWER(name)",
-                "name",
+                ("COALESCE(date, -9223372036854775807)", Int),
+                ("COALESCE(member, '')", Text),
+                ("COALESCE(chunk, -1)", Int),
+                ("LOWER(name)", Text),
+                ("name", Text),
             ],
         }
     }
@@ -131,8 +140,9 @@ pub struct JobOrder {
 impl JobOrder {
     /// The order for the pages.
     pub fn ordering(self) -> Ordering {
-        let parts = self.field.sql().iter().map(|sql| OrderPart {
+        let parts = self.field.parts().iter().map(|&(sql, kind)| OrderPart {
             sql,
+            kind,
             descending: self.descending,
         });
         Ordering {

@@ -91,7 +91,7 @@ impl Experiment {
 
     /// What it is for.
     async fn kind(&self) -> ExperimentKind {
-        status::ExperimentKind::from_expid(&self.row.expid).into()
+        status::ExperimentKind::from_code(self.row.kind).into()
     }
 
     /// Whether Autosubmit is at work on it, as the central status database says.

@@ -44,7 +44,7 @@ impl TryFrom<ExperimentFilter> for experiments_read::ExperimentFilter {
         Ok(Self {
             text: filter
                 .text
-                .map(|text| Pattern::part("text", &text))
+                .map(|text| Pattern::anywhere("text", &text))
                 .transpose()?,
             owner: whole("owner", filter.owner)?,
             hpc: whole("hpc", filter.hpc)?,
