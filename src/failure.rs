@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr};
 
 /// A failure that the caller can do something about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +31,12 @@ pub enum RejectionCode {
 }
 
 /// Why a domain function failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Failure {
     /// The caller's fault.
     Rejected(Rejection),
+    /// The database cannot be reached: told to the log; the caller may try again.
+    Unavailable(String),
     /// Ours: told to the log, hidden from the caller.
     Internal(String),
 }
@@ -66,7 +68,26 @@ impl Failure {
 
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
-        Self::internal(error)
+        if is_unreachable(&error) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+/// No connection could be had, or it broke under the statement.
+fn is_unreachable(error: &DbErr) -> bool {
+    use sea_orm::sqlx::Error;
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            matches!(
+                error.as_ref(),
+                Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed
+            )
+        }
+        _ => false,
     }
 }
 
@@ -74,7 +95,7 @@ impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Rejected(rejection) => f.write_str(&rejection.message),
-            Self::Internal(inside) => f.write_str(inside),
+            Self::Unavailable(inside) | Self::Internal(inside) => f.write_str(inside),
         }
     }
 }

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, Set, SqlErr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr,
+    EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Set, SqlErr, Statement,
 };
 
 use super::password::{self, PasswordError};
@@ -23,6 +23,10 @@ use crate::time::Millis;
 
 /// Attempts to log in that one user name has a minute.
 const LOGINS_A_MINUTE: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// Above so many names the limiter forgets those that have been quiet.
+const MOST_NAMES_LIMITED: usize = 10_000;
+/// API keys that one user may have and not have revoked.
+const MOST_KEYS: u64 = 100;
 /// The longest label, display name and e-mail address, in characters.
 const LONGEST_TEXT: usize = 200;
 
@@ -74,14 +78,24 @@ pub async fn login(
     username: &str,
     password: Secret,
 ) -> Result<Session, Failure> {
-    if username.len() > LONGEST_TEXT || LOGIN_LIMIT.check_key(&username.to_owned()).is_err() {
+    let wrong = || {
+        let message = "user name or password is wrong";
+        Failure::rejected(RejectionCode::Unauthenticated, None, message)
+    };
+    // Nobody has such a name; it is not worth a place in the limiter.
+    if check_username(username).is_err() {
+        return Err(wrong());
+    }
+    if LOGIN_LIMIT.check_key(&username.to_owned()).is_err() {
         return Err(Failure::rejected(
             RejectionCode::RateLimited,
             None,
             "too many attempts for this user name: try again in a minute",
         ));
     }
-    LOGIN_LIMIT.retain_recent();
+    if LOGIN_LIMIT.len() > MOST_NAMES_LIMITED {
+        LOGIN_LIMIT.retain_recent();
+    }
     let account = user_by_name(database, username).await?;
     let hash = account
         .as_ref()
@@ -90,11 +104,7 @@ pub async fn login(
     let good = password::verify(password.expose().to_owned(), hash).await;
     let Some(user) = account.filter(|_| good) else {
         tracing::warn!(username, "log-in refused");
-        return Err(Failure::rejected(
-            RejectionCode::Unauthenticated,
-            None,
-            "user name or password is wrong",
-        ));
+        return Err(wrong());
     };
     let (token, expires_at) = keys
         .issue(&user.username, Utc::now(), None)
@@ -155,13 +165,13 @@ pub async fn user_count(database: &Database) -> Result<u64, Failure> {
     Ok(user::Entity::find().count(database.read()).await?)
 }
 
-/// What a user may do with which base URIs.
+/// What these users may do with which base URIs.
 pub async fn grants(
     database: &Database,
-    user_id: i64,
+    users: &[i64],
 ) -> Result<Vec<base_uri_grant::Model>, Failure> {
     Ok(base_uri_grant::Entity::find()
-        .filter(base_uri_grant::Column::UserId.eq(user_id))
+        .filter(base_uri_grant::Column::UserId.is_in(users.iter().copied()))
         .order_by_asc(base_uri_grant::Column::BaseUri)
         .all(database.read())
         .await?)
@@ -177,10 +187,10 @@ pub async fn api_key_for(
     Ok(key.filter(|key| viewer.is_admin || Some(key.user_id) == viewer.id))
 }
 
-/// The API keys of a user, oldest first.
-pub async fn api_keys(database: &Database, user_id: i64) -> Result<Vec<api_key::Model>, Failure> {
+/// The API keys of these users, oldest first.
+pub async fn api_keys(database: &Database, users: &[i64]) -> Result<Vec<api_key::Model>, Failure> {
     Ok(api_key::Entity::find()
-        .filter(api_key::Column::UserId.eq(user_id))
+        .filter(api_key::Column::UserId.is_in(users.iter().copied()))
         .order_by_asc(api_key::Column::Id)
         .all(database.read())
         .await?)
@@ -193,8 +203,8 @@ pub async fn create_user(
     new: NewUser,
 ) -> Result<user::Model, Failure> {
     check_username(&new.username)?;
-    check_length("displayName", new.display_name.as_deref())?;
-    check_length("email", new.email.as_deref())?;
+    check_text("displayName", new.display_name.as_deref())?;
+    check_text("email", new.email.as_deref())?;
     let password_hash = match &new.password {
         Some(password) => Some(hash_password(password).await?),
         None => None,
@@ -211,10 +221,9 @@ pub async fn create_user(
         &request,
     )?;
     if let Some(id) = replay.seen(&transaction).await? {
-        return user::Entity::find_by_id(id)
-            .one(&transaction)
-            .await?
-            .ok_or_else(|| Failure::bad_input("idempotencyKey", "what it made is gone"));
+        let made = user::Entity::find_by_id(id).one(&transaction).await?;
+        transaction.rollback().await?;
+        return replayed_user(made, new.password).await;
     }
     let username = new.username.clone();
     let made = user::ActiveModel {
@@ -245,6 +254,28 @@ pub async fn create_user(
         "made a user"
     );
     Ok(made)
+}
+
+/// The user that the command made the first time. The password is no part of what is compared by hash, since a fast
+/// hash of it must not be kept: it is verified.
+async fn replayed_user(
+    made: Option<user::Model>,
+    password: Option<Secret>,
+) -> Result<user::Model, Failure> {
+    let gone = || Failure::bad_input("idempotencyKey", "what it made is gone");
+    let made = made.ok_or_else(gone)?;
+    let same = match (password, &made.password_hash) {
+        (None, None) => true,
+        (Some(password), Some(hash)) => {
+            password::verify(password.expose().to_owned(), Some(hash.clone())).await
+        }
+        _ => false,
+    };
+    if same {
+        Ok(made)
+    } else {
+        Err(Replay::another_input())
+    }
 }
 
 /// Sets a new password.
@@ -313,7 +344,7 @@ pub async fn create_api_key(
     if new.label.trim().is_empty() {
         return Err(Failure::bad_input("label", "a label must not be empty"));
     }
-    check_length("label", Some(&new.label))?;
+    check_text("label", Some(&new.label))?;
     let now = Utc::now();
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(Failure::bad_input("expiresAt", "this moment is past"));
@@ -332,6 +363,18 @@ pub async fn create_api_key(
         return key
             .map(|key| (None, key))
             .ok_or_else(|| Failure::bad_input("idempotencyKey", "what it made is gone"));
+    }
+    let active = api_key::Entity::find()
+        .filter(api_key::Column::UserId.eq(user_id))
+        .filter(api_key::Column::RevokedAt.is_null())
+        .count(&transaction)
+        .await?;
+    if active >= MOST_KEYS {
+        return Err(Failure::rejected(
+            RejectionCode::Conflict,
+            None,
+            format!("there are {MOST_KEYS} API keys already: revoke some"),
+        ));
     }
     let secret = super::api_key::generate().map_err(Failure::internal)?;
     let key = api_key::ActiveModel {
@@ -438,12 +481,15 @@ fn check_username(username: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_length(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
+fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
     if text.is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
         return Err(Failure::bad_input(
             field,
             format!("at most {LONGEST_TEXT} characters"),
         ));
+    }
+    if text.is_some_and(|text| text.contains('\0')) {
+        return Err(Failure::bad_input(field, "a zero byte cannot be kept"));
     }
     Ok(())
 }
@@ -463,7 +509,7 @@ impl<'a> Replay<'a> {
         key: Option<&'a str>,
         request: &str,
     ) -> Result<Self, Failure> {
-        check_length("idempotencyKey", key)?;
+        check_text("idempotencyKey", key)?;
         Ok(Self {
             actor,
             mutation,
@@ -474,6 +520,7 @@ impl<'a> Replay<'a> {
 
     async fn seen(&self, transaction: &DatabaseTransaction) -> Result<Option<i64>, Failure> {
         let Some(key) = self.key else { return Ok(None) };
+        self.lock(transaction, key).await?;
         let row = idempotency_key::Entity::find()
             .filter(idempotency_key::Column::Actor.eq(self.actor))
             .filter(idempotency_key::Column::Mutation.eq(self.mutation))
@@ -482,13 +529,31 @@ impl<'a> Replay<'a> {
             .await?;
         match row {
             Some(row) if row.request_hash == self.request_hash => Ok(Some(row.subject_id)),
-            Some(_) => Err(Failure::rejected(
-                RejectionCode::Conflict,
-                Some("idempotencyKey"),
-                "this key was used with another input",
-            )),
+            Some(_) => Err(Self::another_input()),
             None => Ok(None),
         }
+    }
+
+    fn another_input() -> Failure {
+        Failure::rejected(
+            RejectionCode::Conflict,
+            Some("idempotencyKey"),
+            "this key was used with another input",
+        )
+    }
+
+    /// Of two commands with the same key the second waits for the first. SQLite has one writer anyway.
+    async fn lock(&self, transaction: &DatabaseTransaction, key: &str) -> Result<(), DbErr> {
+        if transaction.get_database_backend() == DatabaseBackend::Postgres {
+            let name = format!("{}|{}|{key}", self.actor, self.mutation);
+            let lock = Statement::from_sql_and_values(
+                DatabaseBackend::Postgres,
+                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+                [name.into()],
+            );
+            transaction.query_one_raw(lock).await?;
+        }
+        Ok(())
     }
 
     async fn note(&self, transaction: &DatabaseTransaction, subject: i64) -> Result<(), Failure> {

@@ -1,13 +1,22 @@
 //! Passwords: Argon2id with the parameters that its authors recommend, in the PHC string format.
 
+use std::num::NonZeroUsize;
+use std::sync::LazyLock;
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
 
 /// The shortest password that is accepted, in characters.
 pub const SHORTEST: usize = 8;
 /// The longest password that is accepted, in bytes: hashing is not free.
 pub const LONGEST: usize = 1024;
+
+/// Argon2 takes 19 MiB and a core for its time: no more than this run at once, the others wait.
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    Semaphore::new(std::thread::available_parallelism().map_or(2, NonZeroUsize::get))
+});
 
 /// A password that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +40,7 @@ pub async fn hash(password: String) -> Result<String, PasswordError> {
             .map(|hash| hash.to_string())
             .map_err(|error| PasswordError::Hash(error.to_string()))
     };
+    let _turn = TURNS.acquire().await;
     tokio::task::spawn_blocking(hash)
         .await
         .map_err(|error| PasswordError::Hash(error.to_string()))?
@@ -52,5 +62,6 @@ pub async fn verify(password: String, hash: Option<String>) -> bool {
             false
         }
     };
+    let _turn = TURNS.acquire().await;
     tokio::task::spawn_blocking(verify).await.unwrap_or(false)
 }

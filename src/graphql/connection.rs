@@ -42,7 +42,7 @@ macro_rules! connection {
             /// Where this page stands in the list.
             pub page_info: $crate::graphql::connection::PageInfo,
             /// How many elements the whole list has; counted only when this field is asked for.
-            pub total_count: i64,
+            pub total_count: i32,
         }
 
         #[doc = $element]
@@ -77,7 +77,7 @@ macro_rules! connection {
                     edges,
                     nodes,
                     page_info,
-                    total_count: total_count.unwrap_or_default(),
+                    total_count: $crate::graphql::number::count(total_count.unwrap_or_default()),
                 }
             }
         }

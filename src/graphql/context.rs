@@ -88,6 +88,10 @@ fn refused(refusal: Refusal) -> Error {
 pub fn failed(failure: Failure) -> Error {
     match failure {
         Failure::Internal(inside) => internal(inside),
+        Failure::Unavailable(inside) => {
+            tracing::error!(error = inside, "the database cannot be reached");
+            ErrorCode::Unavailable.error("the database cannot be reached just now")
+        }
         Failure::Rejected(rejection) => {
             let code = match rejection.code {
                 RejectionCode::BadInput => ErrorCode::BadInput,

@@ -1,14 +1,18 @@
 //! Single objects by row id, batched over all fields of an operation that ask for one.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 
-use super::error::internal;
+use super::context::failed;
+use super::experiments::Experiment;
+use super::level::Level;
 use crate::auth::accounts;
 use crate::database::Database;
-use crate::entity::{experiment, user};
+use crate::entity::{api_key, base_uri_grant, experiment, user};
 use crate::experiments::read;
 use crate::failure::Failure;
 
@@ -16,26 +20,25 @@ use crate::failure::Failure;
 pub struct Loaders {
     /// Experiments.
     pub experiments: DataLoader<ExperimentById, HashMapCache>,
-    /// Users.
-    pub users: DataLoader<UserById, HashMapCache>,
+    /// Where the logs of experiments are.
+    pub roots: DataLoader<RootOfExperiment, HashMapCache>,
+    /// Users, their keys and their grants.
+    pub users: DataLoader<Users, HashMapCache>,
 }
 
 impl Loaders {
     /// Fresh loaders over this database.
     pub fn new(database: &Database) -> Self {
         Self {
-            experiments: DataLoader::with_cache(
-                ExperimentById(database.clone()),
-                tokio::spawn,
-                HashMapCache::default(),
-            ),
-            users: DataLoader::with_cache(
-                UserById(database.clone()),
-                tokio::spawn,
-                HashMapCache::default(),
-            ),
+            experiments: loader(ExperimentById(database.clone())),
+            roots: loader(RootOfExperiment(database.clone())),
+            users: loader(Users(database.clone())),
         }
     }
+}
+
+fn loader<L>(loader: L) -> DataLoader<L, HashMapCache> {
+    DataLoader::with_cache(loader, tokio::spawn, HashMapCache::default())
 }
 
 /// A loader's error, shared by all who wait for the batch.
@@ -44,7 +47,7 @@ pub struct LoadError(Arc<Failure>);
 
 impl From<LoadError> for async_graphql::Error {
     fn from(error: LoadError) -> Self {
-        internal(error.0)
+        failed(error.0.as_ref().clone())
     }
 }
 
@@ -54,23 +57,47 @@ impl From<Failure> for LoadError {
     }
 }
 
-/// Experiments by row id.
+/// Experiments by row id; those of one batch stand on one level, so that what is asked of them is batched, too.
 pub struct ExperimentById(Database);
 
 impl Loader<i64> for ExperimentById {
-    type Value = experiment::Model;
+    type Value = Experiment;
     type Error = LoadError;
 
-    async fn load(&self, ids: &[i64]) -> Result<HashMap<i64, Self::Value>, LoadError> {
+    async fn load(&self, ids: &[i64]) -> Result<HashMap<i64, Experiment>, LoadError> {
         let rows = read::experiments::by_ids(&self.0, ids).await?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        let level = Level::new(ids.to_vec(), ids.to_vec());
+        let experiment = |row: experiment::Model| (row.id, Experiment::on_level(row, &level));
+        Ok(rows.into_iter().map(experiment).collect())
     }
 }
 
-/// Users by row id.
-pub struct UserById(Database);
+/// The folders of sources by the row ids of their experiments.
+pub struct RootOfExperiment(Database);
 
-impl Loader<i64> for UserById {
+impl Loader<i64> for RootOfExperiment {
+    type Value = Arc<PathBuf>;
+    type Error = LoadError;
+
+    async fn load(&self, experiments: &[i64]) -> Result<HashMap<i64, Self::Value>, LoadError> {
+        let roots = read::logs::roots_of(&self.0, experiments).await?;
+        let shared = |(experiment, root)| (experiment, Arc::new(root));
+        Ok(roots.into_iter().map(shared).collect())
+    }
+}
+
+/// Users and what belongs to them.
+pub struct Users(Database);
+
+/// The API keys of the user with this row id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeysOf(pub i64);
+
+/// The grants of the user with this row id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GrantsOf(pub i64);
+
+impl Loader<i64> for Users {
     type Value = user::Model;
     type Error = LoadError;
 
@@ -78,4 +105,34 @@ impl Loader<i64> for UserById {
         let rows = accounts::users_by_id(&self.0, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
+}
+
+impl Loader<KeysOf> for Users {
+    type Value = Vec<api_key::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, users: &[KeysOf]) -> Result<HashMap<KeysOf, Self::Value>, LoadError> {
+        let users: Vec<i64> = users.iter().map(|user| user.0).collect();
+        let rows = accounts::api_keys(&self.0, &users).await?;
+        Ok(grouped(rows, |row| KeysOf(row.user_id)))
+    }
+}
+
+impl Loader<GrantsOf> for Users {
+    type Value = Vec<base_uri_grant::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, users: &[GrantsOf]) -> Result<HashMap<GrantsOf, Self::Value>, LoadError> {
+        let users: Vec<i64> = users.iter().map(|user| user.0).collect();
+        let rows = accounts::grants(&self.0, &users).await?;
+        Ok(grouped(rows, |row| GrantsOf(row.user_id)))
+    }
+}
+
+fn grouped<K: Hash + Eq, M>(rows: Vec<M>, key: impl Fn(&M) -> K) -> HashMap<K, Vec<M>> {
+    let mut groups: HashMap<K, Vec<M>> = HashMap::new();
+    for row in rows {
+        groups.entry(key(&row)).or_default().push(row);
+    }
+    groups
 }

@@ -1,5 +1,6 @@
 //! The logs of jobs, read from the root when they are asked for.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -9,16 +10,20 @@ use crate::entity::{experiment, source};
 use crate::experiments::readers::{self, Expid, LogFile, LogStream, Root, SourceError};
 use crate::failure::Failure;
 
-/// Where the root of an experiment is.
-pub async fn root_of(database: &Database, experiment: i64) -> Result<Option<PathBuf>, Failure> {
+/// Where the roots of these experiments are.
+pub async fn roots_of(
+    database: &Database,
+    experiments: &[i64],
+) -> Result<HashMap<i64, PathBuf>, Failure> {
     let found = experiment::Entity::find()
-        .filter(experiment::Column::Id.eq(experiment))
+        .filter(experiment::Column::Id.is_in(experiments.iter().copied()))
         .find_also_related(source::Entity)
-        .one(database.read())
+        .all(database.read())
         .await?;
     Ok(found
-        .and_then(|(_, source)| source)
-        .map(|source| PathBuf::from(source.location)))
+        .into_iter()
+        .filter_map(|(experiment, source)| Some((experiment.id, source?.location.into())))
+        .collect())
 }
 
 /// The newest log of a job.

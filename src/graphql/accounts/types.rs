@@ -3,11 +3,11 @@
 use async_graphql::{ComplexObject, Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use crate::auth::accounts;
 use crate::entity;
 use crate::graphql::connection::connection;
-use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
+use crate::graphql::loaders::{GrantsOf, KeysOf};
 use crate::time::from_millis;
 
 /// A person or a service that may log in.
@@ -61,22 +61,19 @@ impl User {
 
     /// What this user may do with the datasets of which base URIs.
     async fn grants(&self, ctx: &Context<'_>) -> Result<Vec<BaseUriGrant>> {
-        let grants = accounts::grants(ctx.database()?, self.0.id).await;
-        Ok(grants
-            .map_err(failed)?
-            .into_iter()
-            .map(|row| BaseUriGrant {
-                base_uri: row.base_uri,
-                can_search: row.can_search,
-                can_register: row.can_register,
-            })
-            .collect())
+        let grants = ctx.loaders()?.users.load_one(GrantsOf(self.0.id)).await?;
+        let grant = |row: entity::base_uri_grant::Model| BaseUriGrant {
+            base_uri: row.base_uri,
+            can_search: row.can_search,
+            can_register: row.can_register,
+        };
+        Ok(grants.unwrap_or_default().into_iter().map(grant).collect())
     }
 
     /// The API keys of this user, oldest first, revoked ones too.
     async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
-        let keys = accounts::api_keys(ctx.database()?, self.0.id).await;
-        Ok(keys.map_err(failed)?.into_iter().map(ApiKey).collect())
+        let keys = ctx.loaders()?.users.load_one(KeysOf(self.0.id)).await?;
+        Ok(keys.unwrap_or_default().into_iter().map(ApiKey).collect())
     }
 }
 

@@ -1,14 +1,17 @@
 //! The type `JobAttempt`.
 
-use async_graphql::{Object, Result};
+use std::collections::HashMap;
+
+use async_graphql::Object;
 use chrono::{DateTime, Utc};
 
 use super::enums::JobStatus;
 use crate::database::Database;
-use crate::entity::{job, job_attempt};
+use crate::entity::job_attempt;
 use crate::experiments::metrics::{self, YearsPerDay};
 use crate::experiments::{read, status};
-use crate::graphql::context::failed;
+use crate::failure::Failure;
+use crate::graphql::level::{ChildList, Level};
 use crate::graphql::number::int;
 use crate::time::{Millis, from_millis};
 
@@ -19,28 +22,36 @@ pub struct JobAttempt {
     speed: YearsPerDay,
 }
 
-/// The attempts at a job, the newest first; `speed`: with simulated years per day.
-pub async fn of_job(database: &Database, job: &job::Model, speed: bool) -> Result<Vec<JobAttempt>> {
-    let rows = read::attempts::of_job(database, job.experiment_id, &job.name)
-        .await
-        .map_err(failed)?;
-    if !speed {
-        let plain = |row| JobAttempt {
-            row,
-            speed: YearsPerDay::default(),
+/// The attempts at jobs, the newest first; `speed`: with simulated years per day.
+#[derive(Clone, Copy, Hash, PartialEq, Eq)]
+pub(super) struct AttemptList {
+    pub speed: bool,
+}
+
+impl ChildList for AttemptList {
+    type Children = Vec<JobAttempt>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        let rows = read::attempts::of_jobs(database, level.parents()).await?;
+        let speeds = if self.speed {
+            read::attempts::speeds(database, &rows).await?
+        } else {
+            HashMap::new()
         };
-        return Ok(rows.into_iter().map(plain).collect());
+        let mut found: HashMap<i64, Self::Children> = HashMap::new();
+        for (job, row) in rows {
+            let speed = speeds.get(&row.id).copied().unwrap_or_default();
+            found
+                .entry(job)
+                .or_default()
+                .push(JobAttempt { row, speed });
+        }
+        Ok(found)
     }
-    let attempts = read::attempts::with_speed(database, job.experiment_id, rows);
-    Ok(attempts
-        .await
-        .map_err(failed)?
-        .into_iter()
-        .map(|attempt| JobAttempt {
-            row: attempt.row,
-            speed: attempt.speed,
-        })
-        .collect())
 }
 
 impl JobAttempt {
@@ -88,19 +99,22 @@ impl JobAttempt {
     }
 
     /// Seconds from submission to start.
-    async fn queue_seconds(&self) -> Option<i64> {
-        metrics::queue_seconds(self.row.submitted_at, self.row.started_at)
+    async fn queue_seconds(&self) -> Option<i32> {
+        int(metrics::queue_seconds(
+            self.row.submitted_at,
+            self.row.started_at,
+        ))
     }
 
     /// Seconds from start to end; of a running attempt to now.
-    async fn run_seconds(&self) -> Option<i64> {
+    async fn run_seconds(&self) -> Option<i32> {
         let row = &self.row;
-        metrics::run_seconds(
+        int(metrics::run_seconds(
             row.started_at,
             row.finished_at,
             self.status(),
             Utc::now().millis(),
-        )
+        ))
     }
 
     /// Energy that the scheduler accounted for, in joules.

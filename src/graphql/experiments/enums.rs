@@ -108,5 +108,5 @@ pub struct JobCount {
     /// The status.
     pub status: JobStatus,
     /// How many jobs have it.
-    pub count: i64,
+    pub count: i32,
 }

@@ -20,6 +20,7 @@ use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
 use crate::graphql::level::{ChildList, Level};
+use crate::graphql::number::{count, int};
 use crate::paging::{PAGE, PageArguments};
 use crate::time::from_millis;
 
@@ -115,8 +116,8 @@ impl Experiment {
     }
 
     /// How many chunk units a chunk simulates.
-    async fn chunk_size(&self) -> Option<i64> {
-        self.row.chunk_size
+    async fn chunk_size(&self) -> Option<i32> {
+        int(self.row.chunk_size)
     }
 
     /// The unit of a chunk: hour, day, month or year.
@@ -144,9 +145,9 @@ impl Experiment {
     async fn job_counts(&self) -> Vec<JobCount> {
         read::jobs::kept_counts(&self.row.job_counts)
             .into_iter()
-            .map(|(status, count)| JobCount {
+            .map(|(status, jobs)| JobCount {
                 status: status.into(),
-                count,
+                count: count(jobs),
             })
             .collect()
     }
@@ -176,9 +177,9 @@ impl Experiment {
             last,
             before,
         };
-        let count = ctx.look_ahead().field("totalCount").exists();
+        let counted = ctx.look_ahead().field("totalCount").exists();
         let list = JobList::new(filter, order_by, &page).map_err(failed)?;
-        list.connection(ctx.database()?, &self.level, &self.row, count)
+        list.connection(ctx.database()?, &self.level, &self.row, counted)
             .await
     }
 
@@ -209,9 +210,9 @@ impl Experiment {
             last,
             before,
         };
-        let count = ctx.look_ahead().field("totalCount").exists();
+        let counted = ctx.look_ahead().field("totalCount").exists();
         let list = RunList::new(order_by, &page).map_err(failed)?;
-        list.connection(ctx.database()?, &self.level, &self.row, count)
+        list.connection(ctx.database()?, &self.level, &self.row, counted)
             .await
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
 
-use super::attempt::{self, JobAttempt};
+use super::attempt::{AttemptList, JobAttempt};
 use super::enums::JobStatus;
 use super::experiment::Experiment;
 use super::filter::{JobFilter, JobOrder};
@@ -195,15 +195,23 @@ impl Job {
     }
 
     /// Seconds from submission to start.
-    async fn queue_seconds(&self) -> Option<i64> {
-        metrics::queue_seconds(self.row.submitted_at, self.row.started_at)
+    async fn queue_seconds(&self) -> Option<i32> {
+        int(metrics::queue_seconds(
+            self.row.submitted_at,
+            self.row.started_at,
+        ))
     }
 
     /// Seconds from start to end; of a running job to now.
-    async fn run_seconds(&self) -> Option<i64> {
+    async fn run_seconds(&self) -> Option<i32> {
         let row = &self.row;
         let now = Utc::now().millis();
-        metrics::run_seconds(row.started_at, row.finished_at, Some(self.status()), now)
+        int(metrics::run_seconds(
+            row.started_at,
+            row.finished_at,
+            Some(self.status()),
+            now,
+        ))
     }
 
     /// The jobs that it waits for, by name.
@@ -219,8 +227,12 @@ impl Job {
     /// The attempts at it, the newest first, as the history database recorded them.
     async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<JobAttempt>> {
         let ahead = ctx.look_ahead();
-        let speed = ahead.field("sypd").exists() || ahead.field("asypd").exists();
-        attempt::of_job(ctx.database()?, &self.row, speed).await
+        let list = AttemptList {
+            speed: ahead.field("sypd").exists() || ahead.field("asypd").exists(),
+        };
+        self.level
+            .children(ctx.database()?, &list, self.row.id)
+            .await
     }
 
     /// The standard output of the newest attempt; null when there is no such file.
@@ -235,12 +247,8 @@ impl Job {
 
     /// The experiment that it belongs to.
     async fn experiment(&self, ctx: &Context<'_>) -> Result<Option<Experiment>> {
-        let row = ctx
-            .loaders()?
-            .experiments
-            .load_one(self.row.experiment_id)
-            .await?;
-        Ok(row.map(Experiment::single))
+        let experiments = &ctx.loaders()?.experiments;
+        Ok(experiments.load_one(self.row.experiment_id).await?)
     }
 }
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::entity::job;
 use crate::experiments::read::logs;
 use crate::experiments::readers::{self, LogStream};
-use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::ErrorCode;
 
 /// How many lines `tail` gives at most.
@@ -30,16 +30,13 @@ impl LogFile {
         expid: &Arc<str>,
         stream: LogStream,
     ) -> Result<Option<Self>> {
-        let Some(root) = logs::root_of(ctx.database()?, job.experiment_id)
-            .await
-            .map_err(failed)?
-        else {
+        let Some(root) = ctx.loaders()?.roots.load_one(job.experiment_id).await? else {
             return Ok(None);
         };
-        let file = logs::newest(root.clone(), expid, &job.name, stream).await;
+        let file = logs::newest(root.as_ref().clone(), expid, &job.name, stream).await;
         let file = file.map_err(|error| ErrorCode::SourceBroken.error(error.to_string()))?;
         Ok(file.map(|file| Self {
-            root: Arc::new(root),
+            root,
             expid: Arc::clone(expid),
             file,
         }))
@@ -57,9 +54,11 @@ impl LogFile {
         self.file_name()
     }
 
-    /// Its size in bytes, as it is stored.
-    async fn size_bytes(&self) -> u64 {
-        self.file.size
+    /// Its size in bytes, as it is stored; a Float, since GraphQL's Int ends at 2 GiB.
+    async fn size_bytes(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 8 PiB")]
+        let bytes = self.file.size as f64;
+        bytes
     }
 
     /// When it last changed.

@@ -16,7 +16,7 @@ use crate::graphql::connection::connection;
 use crate::graphql::context::failed;
 use crate::graphql::id::GlobalId;
 use crate::graphql::level::{ChildList, Level};
-use crate::graphql::number::int;
+use crate::graphql::number::{count, int};
 use crate::paging::{self, Ordering, PAGE, Page, PageArguments, Slice};
 use crate::time::from_millis;
 
@@ -93,13 +93,13 @@ impl ExperimentRun {
     }
 
     /// How many chunk units a chunk simulated in this run.
-    async fn chunk_size(&self) -> Option<i64> {
-        self.row.chunk_size
+    async fn chunk_size(&self) -> Option<i32> {
+        int(self.row.chunk_size)
     }
 
     /// How many jobs it had, as the history recorded.
-    async fn total_jobs(&self) -> i64 {
-        self.row.total
+    async fn total_jobs(&self) -> i32 {
+        count(self.row.total)
     }
 
     /// Jobs by status, as the history recorded them when it was last refreshed; of the six statuses that it counts,
@@ -115,8 +115,11 @@ impl ExperimentRun {
             (JobStatus::Completed, row.completed),
         ]
         .into_iter()
-        .filter(|(_, count)| *count != 0)
-        .map(|(status, count)| JobCount { status, count })
+        .filter(|(_, jobs)| *jobs != 0)
+        .map(|(status, jobs)| JobCount {
+            status,
+            count: count(jobs),
+        })
         .collect()
     }
 }

@@ -9,7 +9,7 @@ use crate::events::{self, Cursor};
 use crate::experiments::{read, sync};
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::engine::ResumeFrom;
-use crate::graphql::error::{ErrorCode, internal};
+use crate::graphql::error::ErrorCode;
 use crate::time::from_millis;
 
 /// A change of an experiment.
@@ -21,6 +21,18 @@ pub struct ExperimentUpdate {
     recorded_at: Option<DateTime<Utc>>,
     /// The experiment as it is now.
     experiment: Experiment,
+}
+
+/// The position of a cursor. One beyond the newest event is of another log, or of this one before it was restored:
+/// waiting for it would silently miss what happens until then.
+fn position(cursor: &str, head: i64) -> Result<i64> {
+    let bad = |error: events::CursorError| ErrorCode::BadInput.error(format!("after: {error}"));
+    let Cursor(position) = cursor.parse().map_err(bad)?;
+    if position > head {
+        let message = "after: the log does not reach this cursor: read the state anew";
+        return Err(ErrorCode::CursorExpired.error(message));
+    }
+    Ok(position)
 }
 
 /// Changes of experiments as they happen.
@@ -39,14 +51,11 @@ impl ExperimentsSubscription {
         ctx.check_read()?;
         let services = ctx.services()?.clone();
         let resume = ctx.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());
+        let head = events::head(&services.database).await;
+        let head = head.map_err(|error| failed(error.into()))?;
         let after = match resume.or(after) {
-            Some(cursor) => {
-                let bad = |error: events::CursorError| {
-                    ErrorCode::BadInput.error(format!("after: {error}"))
-                };
-                cursor.parse::<Cursor>().map_err(bad)?.0
-            }
-            None => events::head(&services.database).await.map_err(internal)?,
+            Some(cursor) => position(&cursor, head)?,
+            None => head,
         };
         let changes = services.feed.subscribe(sync::TOPIC, after);
         Ok(changes.filter_map(move |event| {
