@@ -1,12 +1,18 @@
 //! Any object by its global id.
 
+use std::collections::HashMap;
+
 use async_graphql::{Context, ID, Interface, Object, Result};
 
 use super::accounts::{ApiKey, User};
 use super::context::{ContextExt, failed};
+use super::error::ErrorCode;
 use super::experiments::{Experiment, ExperimentRun, Job};
 use super::id::GlobalId;
+use super::level::Level;
 use crate::auth::accounts;
+use crate::database::Database;
+use crate::entity::{experiment, experiment_run, job};
 use crate::experiments::read;
 
 /// An object with a global id.
@@ -41,7 +47,7 @@ impl NodeQuery {
         #[graphql(desc = "The global id.")] id: ID,
     ) -> Result<Option<Node>> {
         ctx.check_read()?;
-        find(ctx, &id).await
+        Ok(find(ctx, &[id]).await?.pop().flatten())
     }
 
     /// The objects with these global ids, in their order, with null for what there is not or you may not see.
@@ -52,52 +58,127 @@ impl NodeQuery {
     ) -> Result<Vec<Option<Node>>> {
         ctx.check_read()?;
         if ids.len() > MOST_IDS {
-            return Err(super::error::ErrorCode::BadInput.error(format!("ids: at most {MOST_IDS}")));
+            return Err(ErrorCode::BadInput.error(format!("ids: at most {MOST_IDS}")));
         }
-        let mut found = Vec::with_capacity(ids.len());
-        for id in &ids {
-            found.push(find(ctx, id).await?);
-        }
-        Ok(found)
+        find(ctx, &ids).await
     }
 }
 
-async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+/// Finds many objects with one statement for each of their types.
+async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let database = ctx.database()?;
-    let Some(id) = GlobalId::decode(id) else {
+    let ids: Vec<Option<GlobalId>> = ids.iter().map(GlobalId::decode).collect();
+    let experiments = experiments(database, &ids).await?;
+    let row_of = |expid: &str| experiments.get(expid).map(|experiment| experiment.row_id());
+    let jobs = jobs(database, &ids, row_of).await?;
+    let runs = runs(database, &ids, row_of).await?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in &ids {
+        found.push(match id {
+            None => None,
+            Some(GlobalId::Experiment(expid)) => {
+                experiments.get(expid).cloned().map(Node::Experiment)
+            }
+            Some(GlobalId::Job(expid, name)) => row_of(expid)
+                .and_then(|row| jobs.get(&(row, name.clone())).cloned())
+                .map(|row| Node::Job(Job::single(row, expid))),
+            Some(GlobalId::ExperimentRun(expid, number)) => row_of(expid)
+                .and_then(|row| runs.get(&(row, *number)).cloned())
+                .map(|row| Node::ExperimentRun(ExperimentRun::new(row, expid))),
+            Some(GlobalId::User(name)) => user(ctx, name).await?.map(Node::User),
+            Some(GlobalId::ApiKey(id)) => api_key(ctx, *id).await?.map(Node::ApiKey),
+        });
+    }
+    Ok(found)
+}
+
+/// The experiments that the ids name or that what they name belongs to, by expid.
+async fn experiments(
+    database: &Database,
+    ids: &[Option<GlobalId>],
+) -> Result<HashMap<String, Experiment>> {
+    let mut expids: Vec<&str> = ids
+        .iter()
+        .flatten()
+        .filter_map(|id| match id {
+            GlobalId::Experiment(expid)
+            | GlobalId::Job(expid, _)
+            | GlobalId::ExperimentRun(expid, _) => Some(expid.as_str()),
+            GlobalId::User(_) | GlobalId::ApiKey(_) => None,
+        })
+        .collect();
+    expids.sort_unstable();
+    expids.dedup();
+    if expids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = read::experiments::by_expids(database, &expids).await;
+    let rows = rows.map_err(failed)?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let level = Level::new(ids.clone(), ids);
+    let named = |row: experiment::Model| (row.expid.clone(), Experiment::on_level(row, &level));
+    Ok(rows.into_iter().map(named).collect())
+}
+
+async fn jobs(
+    database: &Database,
+    ids: &[Option<GlobalId>],
+    row_of: impl Fn(&str) -> Option<i64>,
+) -> Result<HashMap<(i64, String), job::Model>> {
+    let names: Vec<(i64, &str)> = ids
+        .iter()
+        .flatten()
+        .filter_map(|id| match id {
+            GlobalId::Job(expid, name) => Some((row_of(expid)?, name.as_str())),
+            _ => None,
+        })
+        .collect();
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = read::jobs::by_names(database, &names).await;
+    let keyed = |row: job::Model| ((row.experiment_id, row.name.clone()), row);
+    Ok(rows.map_err(failed)?.into_iter().map(keyed).collect())
+}
+
+async fn runs(
+    database: &Database,
+    ids: &[Option<GlobalId>],
+    row_of: impl Fn(&str) -> Option<i64>,
+) -> Result<HashMap<(i64, i64), experiment_run::Model>> {
+    let numbers: Vec<(i64, i64)> = ids
+        .iter()
+        .flatten()
+        .filter_map(|id| match id {
+            GlobalId::ExperimentRun(expid, number) => Some((row_of(expid)?, *number)),
+            _ => None,
+        })
+        .collect();
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = read::runs::by_numbers(database, &numbers).await;
+    let keyed = |row: experiment_run::Model| ((row.experiment_id, row.number), row);
+    Ok(rows.map_err(failed)?.into_iter().map(keyed).collect())
+}
+
+/// A user, for that user and for administrators.
+async fn user(ctx: &Context<'_>, name: &str) -> Result<Option<User>> {
+    let Some(viewer) = ctx.viewer()?.user.as_ref() else {
         return Ok(None);
     };
-    match id {
-        GlobalId::Experiment(expid) => {
-            let row = read::experiments::by_expid(database, &expid).await;
-            Ok(row
-                .map_err(failed)?
-                .map(|row| Node::Experiment(Experiment::single(row))))
-        }
-        GlobalId::Job(expid, name) => {
-            let job = Job::find(database, &expid, &name).await?;
-            Ok(job.map(Node::Job))
-        }
-        GlobalId::ExperimentRun(expid, number) => {
-            let run = ExperimentRun::find(database, &expid, number).await?;
-            Ok(run.map(Node::ExperimentRun))
-        }
-        GlobalId::User(name) => {
-            let Ok(viewer) = ctx.signed_in() else {
-                return Ok(None);
-            };
-            if !viewer.is_admin && viewer.username != name {
-                return Ok(None);
-            }
-            let row = accounts::user_by_name(database, &name).await;
-            Ok(row.map_err(failed)?.map(|row| Node::User(User(row))))
-        }
-        GlobalId::ApiKey(id) => {
-            let Ok(viewer) = ctx.signed_in() else {
-                return Ok(None);
-            };
-            let row = accounts::api_key_for(database, viewer, id).await;
-            Ok(row.map_err(failed)?.map(|row| Node::ApiKey(ApiKey(row))))
-        }
+    if !viewer.is_admin && viewer.username != name {
+        return Ok(None);
     }
+    let row = accounts::user_by_name(ctx.database()?, name).await;
+    Ok(row.map_err(failed)?.map(User))
+}
+
+/// An API key, for its owner and for administrators.
+async fn api_key(ctx: &Context<'_>, id: i64) -> Result<Option<ApiKey>> {
+    let Some(viewer) = ctx.viewer()?.user.as_ref() else {
+        return Ok(None);
+    };
+    let row = accounts::api_key_for(ctx.database()?, viewer, id).await;
+    Ok(row.map_err(failed)?.map(ApiKey))
 }

@@ -176,6 +176,14 @@ pub async fn by_expid(database: &Database, expid: &str) -> Result<Option<Model>,
         .await?)
 }
 
+/// The experiments with these expids.
+pub async fn by_expids(database: &Database, expids: &[&str]) -> Result<Vec<Model>, Failure> {
+    Ok(Entity::find()
+        .filter(Column::Expid.is_in(expids.iter().copied()))
+        .all(database.read())
+        .await?)
+}
+
 /// The experiments with these row ids.
 pub async fn by_ids(database: &Database, ids: &[i64]) -> Result<Vec<Model>, Failure> {
     let mut found = Vec::with_capacity(ids.len());

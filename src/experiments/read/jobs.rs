@@ -237,6 +237,18 @@ fn one(name: &str) -> Select<Entity> {
     Entity::find().filter(Column::Name.eq(name))
 }
 
+/// The jobs of these names in these experiments.
+pub async fn by_names(database: &Database, names: &[(i64, &str)]) -> Result<Vec<Model>, Failure> {
+    let mut any = Condition::any();
+    for &(experiment, name) in names {
+        let both = Condition::all()
+            .add(Column::ExperimentId.eq(experiment))
+            .add(Column::Name.eq(name));
+        any = any.add(both);
+    }
+    Ok(Entity::find().filter(any).all(database.read()).await?)
+}
+
 /// Jobs by status, as the writer keeps them with the experiment: `{"5": 49}`. Statuses without jobs are left out.
 pub fn kept_counts(json: &str) -> BTreeMap<JobStatus, i64> {
     let counts: HashMap<String, i64> = serde_json::from_str(json).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::database::Database;
@@ -62,15 +63,14 @@ pub async fn count_of_experiments(
     Ok(rows.into_iter().collect())
 }
 
-/// One run by its number.
-pub async fn by_experiment_and_number(
-    database: &Database,
-    experiment: i64,
-    number: i64,
-) -> Result<Option<Model>, Failure> {
-    Ok(Entity::find()
-        .filter(Column::ExperimentId.eq(experiment))
-        .filter(Column::Number.eq(number))
-        .one(database.read())
-        .await?)
+/// The runs of these numbers in these experiments.
+pub async fn by_numbers(database: &Database, runs: &[(i64, i64)]) -> Result<Vec<Model>, Failure> {
+    let mut any = Condition::any();
+    for &(experiment, number) in runs {
+        let both = Condition::all()
+            .add(Column::ExperimentId.eq(experiment))
+            .add(Column::Number.eq(number));
+        any = any.add(both);
+    }
+    Ok(Entity::find().filter(any).all(database.read()).await?)
 }

@@ -49,6 +49,11 @@ impl Experiment {
         }
     }
 
+    /// The id of its row.
+    pub fn row_id(&self) -> i64 {
+        self.row.id
+    }
+
     /// An experiment of a page, on the level of all in it.
     pub fn on_level(row: experiment::Model, level: &Arc<Level>) -> Self {
         Self {

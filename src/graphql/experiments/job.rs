@@ -71,10 +71,14 @@ impl Job {
             return Ok(None);
         }
         let row = jobs_read::by_name(database, experiment.id, name).await;
-        Ok(row.map_err(failed)?.map(|row| {
-            let level = Level::new(vec![row.id], vec![row.experiment_id]);
-            Self::new(row, &Arc::from(experiment.expid.as_str()), &level)
-        }))
+        let row = row.map_err(failed)?;
+        Ok(row.map(|row| Self::single(row, &experiment.expid)))
+    }
+
+    /// A job that was asked for alone.
+    pub fn single(row: job::Model, expid: &str) -> Self {
+        let level = Level::new(vec![row.id], vec![row.experiment_id]);
+        Self::new(row, &Arc::from(expid), &level)
     }
 
     fn status(&self) -> status::JobStatus {

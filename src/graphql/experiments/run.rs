@@ -9,11 +9,9 @@ use chrono::{DateTime, Utc};
 use super::enums::{JobCount, JobStatus, OrderDirection};
 use crate::database::Database;
 use crate::entity::{experiment, experiment_run};
-use crate::experiments::read;
 use crate::experiments::read::runs as runs_read;
 use crate::failure::Failure;
 use crate::graphql::connection::connection;
-use crate::graphql::context::failed;
 use crate::graphql::id::GlobalId;
 use crate::graphql::level::{ChildList, Level};
 use crate::graphql::number::{count, int};
@@ -42,16 +40,6 @@ impl ExperimentRun {
             row: Arc::new(row),
             expid: Arc::from(expid),
         }
-    }
-
-    /// The run of this number of the experiment of this expid.
-    pub async fn find(database: &Database, expid: &str, number: i64) -> Result<Option<Self>> {
-        let experiment = read::experiments::by_expid(database, expid).await;
-        let Some(experiment) = experiment.map_err(failed)? else {
-            return Ok(None);
-        };
-        let row = runs_read::by_experiment_and_number(database, experiment.id, number).await;
-        Ok(row.map_err(failed)?.map(|row| Self::new(row, expid)))
     }
 }
 
