@@ -1,0 +1,8 @@
+//! Tests through labql's public faces: the command line, HTTP, WebSocket, and the library where a part stands alone.
+
+#[macro_use]
+mod support;
+
+mod demo;
+mod readers;
+mod serving;
