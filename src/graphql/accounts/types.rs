@@ -13,6 +13,7 @@ use crate::time::from_millis;
 #[derive(Clone)]
 pub struct User(pub entity::user::Model);
 
+/// A person or a service that may log in.
 #[Object]
 impl User {
     /// The global id.
@@ -86,6 +87,7 @@ pub struct BaseUriGrant {
 #[derive(Clone)]
 pub struct ApiKey(pub entity::api_key::Model);
 
+/// A long-lived secret of a user, for scripts. The secret itself is shown only once, when the key is made.
 #[Object]
 impl ApiKey {
     /// The global id.

@@ -57,6 +57,7 @@ impl Experiment {
     }
 }
 
+/// An Autosubmit experiment: a workflow of jobs on supercomputers.
 #[Object]
 impl Experiment {
     /// The global id.
