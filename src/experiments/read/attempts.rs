@@ -53,7 +53,7 @@ pub async fn with_speed(
     let others = Entity::find()
         .filter(Column::ExperimentId.eq(experiment))
         .filter(Column::RunNumber.is_in(numbers))
-        .filter(Column::Status.eq(JobStatus::Completed.code()))
+        .filter(Column::Status.eq(i16::from(JobStatus::Completed.code())))
         .filter(
             Condition::any()
                 .add(Column::Section.eq("POST"))
