@@ -110,6 +110,10 @@ pub async fn user_by_name(
     database: &Database,
     username: &str,
 ) -> Result<Option<user::Model>, Failure> {
+    // PostgreSQL refuses to look for what it cannot store.
+    if username.contains('\0') {
+        return Ok(None);
+    }
     Ok(user::Entity::find()
         .filter(user::Column::Username.eq(username))
         .one(database.read())
@@ -170,8 +174,8 @@ pub async fn create_user(
     new: NewUser,
 ) -> Result<user::Model, Failure> {
     check_username(&new.username)?;
-    check_length("displayName", new.display_name.as_deref())?;
-    check_length("email", new.email.as_deref())?;
+    check_text("displayName", new.display_name.as_deref())?;
+    check_text("email", new.email.as_deref())?;
     let password_hash = match &new.password {
         Some(password) => Some(hash_password(password).await?),
         None => None,
@@ -290,7 +294,7 @@ pub async fn create_api_key(
     if new.label.trim().is_empty() {
         return Err(Failure::bad_input("label", "a label must not be empty"));
     }
-    check_length("label", Some(&new.label))?;
+    check_text("label", Some(&new.label))?;
     let now = Utc::now();
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(Failure::bad_input("expiresAt", "this moment is past"));
@@ -415,12 +419,16 @@ fn check_username(username: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_length(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
+fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
     if text.is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
         return Err(Failure::bad_input(
             field,
             format!("at most {LONGEST_TEXT} characters"),
         ));
+    }
+    // PostgreSQL cannot store one.
+    if text.is_some_and(|text| text.contains('\0')) {
+        return Err(Failure::bad_input(field, "must not hold a zero byte"));
     }
     Ok(())
 }
@@ -440,7 +448,7 @@ impl<'a> Replay<'a> {
         key: Option<&'a str>,
         request: &str,
     ) -> Result<Self, Failure> {
-        check_length("idempotencyKey", key)?;
+        check_text("idempotencyKey", key)?;
         Ok(Self {
             actor,
             mutation,
