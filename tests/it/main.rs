@@ -3,6 +3,10 @@
 #[macro_use]
 mod support;
 
+mod auth;
+mod contract;
 mod demo;
+mod limits;
 mod readers;
 mod serving;
+mod statements;

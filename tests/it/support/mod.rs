@@ -3,14 +3,14 @@
 #[macro_use]
 mod databases;
 pub mod client;
-mod lab;
+pub mod lab;
 mod postgres;
 pub mod root;
 mod server;
 pub mod socket;
 
 pub use client::Address;
-pub use lab::{Lab, Output};
+pub use lab::Lab;
 pub use server::Server;
 pub use socket::Socket;
 

@@ -77,14 +77,22 @@ impl Server {
         fs::read_to_string(&self.log).expect("a log")
     }
 
-    /// The answer to an operation, and its status.
-    pub async fn ask(&self, query: &str, variables: Value) -> (u16, Value) {
+    /// The answer to a request with this body, and its status.
+    pub async fn send(&self, body: Value) -> (u16, Value) {
         let token = self.token.as_ref().map(|token| format!("Bearer {token}"));
         let headers: Vec<_> = token
             .iter()
             .map(|token| ("authorization", token.as_str()))
             .collect();
-        self.ask_as(&headers, query, variables).await
+        let response: Response = post(self, GRAPHQL, &headers, body).await;
+        let status = response.status().as_u16();
+        (status, json_of(response).await)
+    }
+
+    /// The answer to an operation, and its status.
+    pub async fn ask(&self, query: &str, variables: Value) -> (u16, Value) {
+        self.send(json!({ "query": query, "variables": variables }))
+            .await
     }
 
     /// The answer to an operation with these headers, and its status.

@@ -52,12 +52,28 @@ impl Socket {
         socket
     }
 
+    /// A socket whose first message carries a token.
+    pub async fn signed_in(server: &impl Address, token: &str) -> Self {
+        let mut socket = Self::open(server).await;
+        let payload = json!({ "Authorization": format!("Bearer {token}") });
+        socket
+            .say(json!({ "type": "connection_init", "payload": payload }))
+            .await;
+        assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
     pub async fn say(&mut self, message: Value) {
         self.say_text(&message.to_string()).await;
     }
 
     pub async fn say_text(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// As [`Self::say_text`], to a server that may close before it has heard everything.
+    pub async fn try_say_text(&mut self, text: &str) {
+        let _ = self.0.send(Message::text(text)).await;
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str) {
