@@ -121,6 +121,10 @@ pub async fn user_by_name(
     database: &Database,
     username: &str,
 ) -> Result<Option<user::Model>, Failure> {
+    // PostgreSQL refuses to look for what it cannot store.
+    if username.contains('\0') {
+        return Ok(None);
+    }
     Ok(user::Entity::find()
         .filter(user::Column::Username.eq(username))
         .one(database.read())
@@ -488,8 +492,9 @@ fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
             format!("at most {LONGEST_TEXT} characters"),
         ));
     }
+    // PostgreSQL cannot store one.
     if text.is_some_and(|text| text.contains('\0')) {
-        return Err(Failure::bad_input(field, "a zero byte cannot be kept"));
+        return Err(Failure::bad_input(field, "must not hold a zero byte"));
     }
     Ok(())
 }

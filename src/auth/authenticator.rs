@@ -8,9 +8,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::api_key;
 use super::token::TokenKeys;
 use super::viewer::{AuthError, Authenticator, Credential, Viewer, ViewerUser};
+use super::{accounts, api_key};
 use crate::database::Database;
 use crate::entity::{api_key as key_table, user};
 use crate::time::{self, Millis};
@@ -43,14 +43,12 @@ impl Guard {
             tracing::warn!(%reason, "token refused");
             AuthError::Rejected
         })?;
-        if verified.username.is_empty() || verified.username.contains('\0') {
+        if verified.username.is_empty() {
             tracing::warn!(reason = "it names nobody", "token refused");
             return Err(AuthError::Rejected);
         }
         let account = if verified.for_account {
-            user::Entity::find()
-                .filter(user::Column::Username.eq(verified.username.as_str()))
-                .one(self.database.read())
+            accounts::user_by_name(&self.database, &verified.username)
                 .await
                 .map_err(unavailable)?
         } else {
@@ -114,7 +112,7 @@ impl Guard {
         }
         let (database, id) = (self.database.clone(), key.id);
         tokio::spawn(async move {
-            if let Err(error) = super::accounts::note_key_use(&database, id, now).await {
+            if let Err(error) = accounts::note_key_use(&database, id, now).await {
                 tracing::warn!(%error, "the last use of an API key was not noted");
             }
         });
@@ -148,8 +146,7 @@ fn enabled(account: user::Model) -> Result<ViewerUser, AuthError> {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
-fn unavailable(error: sea_orm::DbErr) -> AuthError {
+fn unavailable(error: impl std::fmt::Display) -> AuthError {
     tracing::error!(%error, "a credential could not be checked");
     AuthError::Unavailable
 }

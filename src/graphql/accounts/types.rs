@@ -22,6 +22,7 @@ connection!(
     "A user in a page."
 );
 
+/// A person or a service that may log in.
 #[Object]
 impl User {
     /// The global id.
@@ -92,6 +93,7 @@ pub struct BaseUriGrant {
 #[derive(Clone)]
 pub struct ApiKey(pub entity::api_key::Model);
 
+/// A long-lived secret of a user, for scripts. The secret itself is shown only once, when the key is made.
 #[Object]
 impl ApiKey {
     /// The global id.

@@ -60,6 +60,7 @@ impl JobAttempt {
     }
 }
 
+/// One attempt at a job.
 #[Object]
 impl JobAttempt {
     /// Counts the attempts at a job; the first is 0 or 1, by the version of Autosubmit.

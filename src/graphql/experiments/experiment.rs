@@ -63,6 +63,7 @@ impl Experiment {
     }
 }
 
+/// An Autosubmit experiment: a workflow of jobs on supercomputers.
 #[Object]
 impl Experiment {
     /// The global id.

@@ -100,6 +100,7 @@ impl Job {
     }
 }
 
+/// A job of an experiment: one task in its workflow.
 #[Object]
 impl Job {
     /// The global id.

@@ -47,6 +47,7 @@ impl LogFile {
     }
 }
 
+/// A file that a job wrote.
 #[Object]
 impl LogFile {
     /// The name of the file.

@@ -43,6 +43,7 @@ impl ExperimentRun {
     }
 }
 
+/// A run of an experiment, from one `create` or restart to the next, as the history database recorded it.
 #[Object]
 impl ExperimentRun {
     /// The global id.

@@ -35,6 +35,7 @@ impl Wrapper {
     }
 }
 
+/// Jobs that are sent to the scheduler as one.
 #[Object]
 impl Wrapper {
     /// The name that Autosubmit gave it.

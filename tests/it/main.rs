@@ -1,0 +1,12 @@
+//! Tests through labql's public faces: the command line, HTTP, WebSocket, and the library where a part stands alone.
+
+#[macro_use]
+mod support;
+
+mod auth;
+mod contract;
+mod demo;
+mod limits;
+mod readers;
+mod serving;
+mod statements;

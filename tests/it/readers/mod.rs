@@ -1,0 +1,7 @@
+//! The readers of Autosubmit's files, called directly.
+
+mod files;
+mod fixture;
+mod goldens;
+mod pickle;
+mod sqlite;

@@ -1,0 +1,113 @@
+//! How many SQL statements an operation costs, whatever the size of its answer.
+
+use labql::demo::autosubmit::{ExperimentSpec, JobListForm, Wrappers};
+use serde_json::{Value, json};
+
+use crate::support::{Lab, Server, root};
+
+const EXPERIMENTS: &str = include_str!("../contract/experiments.graphql");
+
+on_both_databases!(pages_of_experiments, a_thousand_jobs);
+
+/// The fewest statements of some tries: beside the requests, the server looks for new events once a second.
+async fn cost(server: &Server, body: &Value) -> (u64, Value) {
+    let mut fewest = (u64::MAX, Value::Null);
+    for _ in 0..5 {
+        let before = server.counter("labql_sql_statements_total").await;
+        let (status, mut answer) = server.send(body.clone()).await;
+        assert!(status == 200 && answer.get("errors").is_none(), "{answer}");
+        let count = server.counter("labql_sql_statements_total").await - before;
+        if count < fewest.0 {
+            fewest = (count, answer["data"].take());
+        }
+    }
+    fewest
+}
+
+/// The statement that finds the user behind the token.
+const GUARD: u64 = 1;
+
+/// The cost of an operation of the contract.
+async fn contract(server: &Server, operation: &str, variables: Value) -> (u64, Value) {
+    let body = json!({ "query": EXPERIMENTS, "operationName": operation, "variables": variables });
+    cost(server, &body).await
+}
+
+async fn pages_of_experiments(lab: Lab) {
+    let specs: Vec<_> = (0..30)
+        .map(|number| {
+            let mut spec = ExperimentSpec::new(&format!("a{number:03}"), JobListForm::Dict);
+            spec.members.truncate(1);
+            spec.logged_jobs = 0;
+            spec.chunks = 4;
+            spec.wrappers = Wrappers::Real {
+                section: "SIM".to_owned(),
+            };
+            spec
+        })
+        .collect();
+    root::with(&lab.root(), &specs);
+    lab.import();
+    let server = lab.serve_signed_in().await;
+
+    for first in [1, 10, 500] {
+        let (count, data) = contract(&server, "ExperimentPage", json!({ "first": first })).await;
+        let nodes = data["experiments"]["nodes"].as_array().expect("nodes");
+        assert_eq!(nodes.len(), first.min(30));
+        assert!(count <= 5, "{count} statements for {first} experiments");
+    }
+    // Everything that hangs on an experiment costs the same for one and for all.
+    let deep = "query Deep($first: Int) { experiments(first: $first) { totalCount nodes {
+        expid sourceProblems { source }
+        lastRun { number jobCounts { status count } }
+        runs(first: 3) { totalCount nodes { number } }
+        wrappers { name jobs(first: 5) { totalCount nodes { name parents { name } } } }
+        jobs(first: 3, filter: { sections: [\"SIM\"] }) { totalCount nodes {
+            name parents { name } children { name parents { name } }
+        } }
+    } } }";
+    let mut costs = Vec::new();
+    for first in [2, 10, 500] {
+        let body = json!({ "query": deep, "variables": { "first": first } });
+        let (count, data) = cost(&server, &body).await;
+        costs.push(count);
+        let node = &data["experiments"]["nodes"][0];
+        assert_eq!(node["jobs"]["totalCount"], 4, "{node}");
+        assert_ne!(node["wrappers"], json!([]));
+    }
+    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+    assert!(costs[0] <= 17, "{costs:?}");
+
+    // What is not asked for costs nothing.
+    let bare = "{ experiments(first: 500) { nodes { expid jobCounts { count } } } }";
+    let (count, _) = cost(&server, &json!({ "query": bare })).await;
+    assert_eq!(count, GUARD + 1);
+}
+
+async fn a_thousand_jobs(lab: Lab) {
+    // 10 × 20 × 5 + 11 jobs.
+    let mut spec = ExperimentSpec::sized("a000", JobListForm::Dict, 10, 20);
+    spec.logged_jobs = 1;
+    root::with(&lab.root(), &[spec]);
+    lab.import();
+    let server = lab.serve_signed_in().await;
+    for first in [1, 50, 1000] {
+        let variables = json!({ "expid": "a000", "first": first });
+        let (count, data) = contract(&server, "Jobs", variables).await;
+        let jobs = &data["experiment"]["jobs"];
+        assert_eq!(jobs["totalCount"], 1011);
+        let nodes = jobs["nodes"].as_array().expect("nodes");
+        assert_eq!(nodes.len(), first);
+        assert!(count <= 6, "{count} statements for {first} jobs");
+    }
+    let filter = json!({ "name": "*SIM*", "statuses": ["COMPLETED", "WAITING"], "chunks": [1, 2] });
+    let variables = json!({ "expid": "a000", "first": 1000, "filter": filter });
+    let (count, data) = contract(&server, "Jobs", variables).await;
+    assert_eq!(data["experiment"]["jobs"]["totalCount"], 20);
+    assert!(count <= 6, "{count} statements");
+
+    let variables = json!({ "expid": "a000", "name": "a000_20000101_fc00_1_SIM" });
+    let (count, data) = contract(&server, "JobDetail", variables).await;
+    assert_eq!(data["job"]["status"], "COMPLETED", "{data}");
+    assert!(count <= 9, "{count} statements");
+}

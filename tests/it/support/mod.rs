@@ -1,0 +1,30 @@
+//! What the tests share: a laboratory with the real binary on either database, and clients.
+
+#[macro_use]
+mod databases;
+pub mod client;
+pub mod lab;
+mod postgres;
+pub mod root;
+mod server;
+pub mod socket;
+
+pub use client::Address;
+pub use lab::Lab;
+pub use server::Server;
+pub use socket::Socket;
+
+use std::path::{Path, PathBuf};
+
+/// The folder of shared sample data, if it is there.
+pub fn shared_data() -> Option<PathBuf> {
+    let folder = std::env::var_os("LABQL_SHARED_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+        PathBuf::from,
+    );
+    if folder.join("autosubmit/autosubmit.db").exists() {
+        return Some(folder);
+    }
+    println!("skipped: no sample data at {}", folder.display());
+    None
+}

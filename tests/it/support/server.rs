@@ -1,0 +1,143 @@
+//! The real server in a process of its own.
+
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use reqwest::Response;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Child,
+};
+
+use super::client::{Address, GRAPHQL, get, json_of, post};
+
+/// Killed when it goes out of scope.
+pub struct Server {
+    address: SocketAddr,
+    child: Child,
+    log: PathBuf,
+    token: Option<String>,
+}
+
+impl Address for Server {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Server {
+    /// Starts the command and waits until it has said where it listens.
+    pub async fn start(command: Command, log: &Path) -> Self {
+        let mut command = tokio::process::Command::from(command);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(log).expect("a log"))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary");
+        let stdout = child.stdout.take().expect("standard output");
+        let mut lines = BufReader::new(stdout).lines();
+        let address = loop {
+            let Some(line) = lines.next_line().await.expect("UTF-8") else {
+                let log = fs::read_to_string(log).unwrap_or_default();
+                panic!("the server ended before it listened: {log}");
+            };
+            if let Some(url) = line.strip_prefix("endpoint:") {
+                let address = url.trim().trim_start_matches("http://");
+                let address = address.trim_end_matches("/graphql");
+                break address.parse().expect("an address");
+            }
+        };
+        Self {
+            address,
+            child,
+            log: log.to_owned(),
+            token: None,
+        }
+    }
+
+    /// The same server; requests carry this token.
+    pub fn signed_in(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("a token")
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// The answer to a request with this body, and its status.
+    pub async fn send(&self, body: Value) -> (u16, Value) {
+        let token = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = token
+            .iter()
+            .map(|token| ("authorization", token.as_str()))
+            .collect();
+        let response: Response = post(self, GRAPHQL, &headers, body).await;
+        let status = response.status().as_u16();
+        (status, json_of(response).await)
+    }
+
+    /// The answer to an operation, and its status.
+    pub async fn ask(&self, query: &str, variables: Value) -> (u16, Value) {
+        self.send(json!({ "query": query, "variables": variables }))
+            .await
+    }
+
+    /// The answer to an operation with these headers, and its status.
+    pub async fn ask_as(
+        &self,
+        headers: &[(&str, &str)],
+        query: &str,
+        variables: Value,
+    ) -> (u16, Value) {
+        let body = json!({ "query": query, "variables": variables });
+        let response: Response = post(self, GRAPHQL, headers, body).await;
+        let status = response.status().as_u16();
+        (status, json_of(response).await)
+    }
+
+    /// The data of an operation that must not fail.
+    pub async fn data(&self, query: &str, variables: Value) -> Value {
+        let (status, mut answer) = self.ask(query, variables).await;
+        assert_eq!(status, 200, "{answer}");
+        assert!(answer.get("errors").is_none(), "{answer}");
+        answer["data"].take()
+    }
+
+    /// The code of the error of an operation that must fail.
+    pub async fn refusal(&self, query: &str, variables: Value) -> String {
+        let (_, answer) = self.ask(query, variables).await;
+        super::client::code(&answer).to_owned()
+    }
+
+    /// The value of a counter of `/metrics`.
+    pub async fn counter(&self, name: &str) -> u64 {
+        let text = get(self, "/metrics", &[]).await.text().await.expect("text");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().expect("a number"))
+    }
+
+    /// Asks it to end and waits for that; true if it ended well.
+    pub async fn stop(mut self) -> bool {
+        let id = self.child.id().expect("a running process");
+        let asked = tokio::process::Command::new("kill")
+            .arg(id.to_string())
+            .status();
+        assert!(asked.await.expect("kill").success());
+        self.child.wait().await.expect("its end").success()
+    }
+}
