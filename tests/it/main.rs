@@ -8,5 +8,6 @@ mod contract;
 mod demo;
 mod limits;
 mod readers;
+mod rooms;
 mod serving;
 mod statements;
