@@ -6,6 +6,7 @@ mod support;
 mod auth;
 mod contract;
 mod demo;
+mod goldens;
 mod limits;
 mod readers;
 mod serving;
