@@ -4,9 +4,13 @@
 mod support;
 
 mod auth;
+mod cli;
 mod contract;
 mod demo;
+mod goldens;
 mod limits;
+mod mirror;
+mod paging;
 mod readers;
 mod rooms;
 mod serving;
