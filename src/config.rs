@@ -138,6 +138,9 @@ pub struct DatabaseConfig {
 pub struct AutosubmitConfig {
     /// The folder with `autosubmit.db` and the experiments; none: nothing is mirrored.
     pub root: Option<PathBuf>,
+    /// Folders outside the root into which symbolic links of experiments may lead, such as other disks. A link to
+    /// anywhere else is refused.
+    pub allowed_folders: Vec<PathBuf>,
     /// Seconds between two looks at it; 0: only `labql import` looks.
     pub interval_seconds: u64,
 }
@@ -191,6 +194,7 @@ impl Default for AutosubmitConfig {
     fn default() -> Self {
         Self {
             root: None,
+            allowed_folders: Vec::new(),
             interval_seconds: 10,
         }
     }

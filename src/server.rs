@@ -133,11 +133,13 @@ impl Server {
         let autosubmit = &self.config.autosubmit;
         if let (Some(root), 1..) = (&autosubmit.root, autosubmit.interval_seconds) {
             let interval = Duration::from_secs(autosubmit.interval_seconds);
-            let (root, stop) = (root.clone(), self.stop.clone());
+            let (root, allowed) = (root.clone(), autosubmit.allowed_folders.clone());
+            let stop = self.stop.clone();
             let (database, feed) = (self.database.clone(), self.services.feed.clone());
             workers.spawn(async move {
                 while !stop.is_cancelled() {
-                    match Mirror::open(database.clone(), feed.clone(), &root).await {
+                    let (database, feed) = (database.clone(), feed.clone());
+                    match Mirror::open(database, feed, &root, &allowed).await {
                         Ok(mirror) => return mirror.follow(interval, stop).await,
                         Err(error) => tracing::error!(%error, "cannot open the Autosubmit root"),
                     }

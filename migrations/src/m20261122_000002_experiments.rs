@@ -23,6 +23,7 @@ CREATE TABLE source (
     id {id},
     kind {text} NOT NULL,
     location {text} NOT NULL,
+    allowed_folders {text} NOT NULL,
     UNIQUE (kind, location)
 );
 
@@ -31,6 +32,7 @@ CREATE TABLE source_state (
     source_id BIGINT NOT NULL REFERENCES source (id) ON DELETE CASCADE,
     owner {text} NOT NULL,
     fingerprint {text} NOT NULL,
+    extra_paths {text} NOT NULL,
     UNIQUE (source_id, owner)
 );
 
@@ -68,7 +70,7 @@ CREATE TABLE experiment (
 );
 CREATE INDEX experiment_created ON experiment ((COALESCE(created_at, -1)), expid);
 CREATE INDEX experiment_modified ON experiment ((COALESCE(modified_at, -1)), expid);
-CREATE INDEX experiment_description ON experiment (description, expid);
+CREATE INDEX experiment_description ON experiment (substr(description, 1, 200), expid);
 CREATE INDEX experiment_status ON experiment (status, expid);
 CREATE INDEX experiment_source ON experiment (source_id);
 

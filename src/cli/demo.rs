@@ -54,12 +54,14 @@ impl Demo {
         config.data_dir.clone_from(&self.dir);
         config.settle();
         config.autosubmit.root = Some(root.clone());
+        config.autosubmit.allowed_folders.clear();
         if let Some(listen) = self.listen {
             config.listen = listen;
         }
         let server = Server::bind(config, true, PORTS).await?;
         let services = server.services();
-        let mirror = Mirror::open(services.database.clone(), services.feed.clone(), &root).await?;
+        let (database, feed) = (services.database.clone(), services.feed.clone());
+        let mirror = Mirror::open(database, feed, &root, &[]).await?;
         let report = mirror.pass(&|_, _| {}).await?;
         println!("loaded {} experiments", report.experiments);
         let password = kept_password(&self.dir.join("password"))?;

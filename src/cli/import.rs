@@ -34,7 +34,9 @@ impl Import {
     pub async fn run(self, config: Config) -> CommandResult {
         let Source::Autosubmit { path, json } = self.source;
         let database = super::open(&config).await?;
-        let mirror = Mirror::open(database.clone(), Feed::new(database.clone()), &path).await?;
+        let feed = Feed::new(database.clone());
+        let allowed = &config.autosubmit.allowed_folders;
+        let mirror = Mirror::open(database.clone(), feed, &path, allowed).await?;
         let report = mirror.pass(&progress_bar()).await?;
         if json {
             println!("{}", serde_json::to_string(&report)?);

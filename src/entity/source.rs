@@ -11,6 +11,8 @@ pub struct Model {
     pub id: i64,
     pub kind: String,
     pub location: String,
+    /// Folders outside it into which its symbolic links may lead, as a JSON array of paths.
+    pub allowed_folders: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

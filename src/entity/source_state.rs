@@ -12,8 +12,10 @@ pub struct Model {
     pub source_id: i64,
     /// The expid that the files belong to; empty for the central files.
     pub owner: String,
-    /// A hash over names, sizes and times of the files; another one means: read again.
+    /// A hash over names, sizes and times of the files; another one (or an empty one) means: read again.
     pub fingerprint: String,
+    /// Files that belong to this owner beyond those that every one has, as a JSON array of paths.
+    pub extra_paths: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
@@ -76,7 +75,7 @@ impl Loader<i64> for ExperimentById {
 pub struct RootOfExperiment(Database);
 
 impl Loader<i64> for RootOfExperiment {
-    type Value = Arc<PathBuf>;
+    type Value = Arc<read::logs::RootFolders>;
     type Error = LoadError;
 
     async fn load(&self, experiments: &[i64]) -> Result<HashMap<i64, Self::Value>, LoadError> {

@@ -38,11 +38,14 @@ pub enum ExperimentOrderField {
     CreatedAt,
     /// When its job list last changed; unknown times first.
     ModifiedAt,
-    /// The description.
+    /// The description: its first 200 characters.
     Description,
     /// Not running before running.
     Status,
 }
+
+/// How many characters of a description its index holds.
+const KEY_OF_DESCRIPTION: usize = 200;
 
 impl ExperimentOrderField {
     const fn sql(self) -> &'static str {
@@ -50,7 +53,7 @@ impl ExperimentOrderField {
             Self::Expid => "expid",
             Self::CreatedAt => "COALESCE(created_at, -1)",
             Self::ModifiedAt => "COALESCE(modified_at, -1)",
-            Self::Description => "description",
+            Self::Description => "substr(description, 1, 200)",
             Self::Status => "status",
         }
     }
@@ -67,7 +70,9 @@ impl ExperimentOrderField {
             Self::Expid => KeyValue::Text(row.expid.clone()),
             Self::CreatedAt => KeyValue::Int(row.created_at.unwrap_or(-1)),
             Self::ModifiedAt => KeyValue::Int(row.modified_at.unwrap_or(-1)),
-            Self::Description => KeyValue::Text(row.description.clone()),
+            Self::Description => {
+                KeyValue::Text(row.description.chars().take(KEY_OF_DESCRIPTION).collect())
+            }
             Self::Status => KeyValue::Int(row.status.into()),
         }
     }

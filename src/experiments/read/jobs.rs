@@ -209,16 +209,20 @@ pub async fn of_wrappers(
     wrappers: &[i64],
     filter: &JobFilter,
 ) -> Result<Vec<(i64, Model)>, Failure> {
-    let rows = wrapper_job::Entity::find()
-        .find_also_related(Entity)
-        .filter(wrapper_job::Column::WrapperId.is_in(wrappers.iter().copied()))
-        .filter(filter.condition())
-        .all(database.read())
-        .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(link, job)| job.map(|job| (link.wrapper_id, job)))
-        .collect())
+    let mut found = Vec::new();
+    for wrappers in wrappers.chunks(super::MOST_BINDS) {
+        let rows = wrapper_job::Entity::find()
+            .find_also_related(Entity)
+            .filter(wrapper_job::Column::WrapperId.is_in(wrappers.iter().copied()))
+            .filter(filter.condition())
+            .all(database.read())
+            .await?;
+        found.extend(
+            rows.into_iter()
+                .filter_map(|(link, job)| job.map(|job| (link.wrapper_id, job))),
+        );
+    }
+    Ok(found)
 }
 
 /// One job by its name.

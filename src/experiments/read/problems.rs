@@ -54,8 +54,8 @@ pub async fn of_experiments(
     experiments: &[i64],
 ) -> Result<HashMap<i64, Vec<Model>>, Failure> {
     let owner = Entity::belongs_to(experiment::Entity)
-        .from(Column::Owner)
-        .to(experiment::Column::Expid)
+        .from((Column::SourceId, Column::Owner))
+        .to((experiment::Column::SourceId, experiment::Column::Expid))
         .into();
     let rows = Entity::find()
         .join(JoinType::InnerJoin, owner)

@@ -4,9 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Expid, Problem, Root, RowProblems, SourceError, sqlite::Database, time::parse_moment};
+use super::{
+    Expid, Part, Problem, Root, RowProblems, SourceError, sqlite::Database, time::parse_moment,
+};
 
-const CENTRAL: &str = "autosubmit.db";
+/// The database of experiments, relative to the root.
+pub const CENTRAL: &str = "autosubmit.db";
 const TIMES: &str = "as_times.db";
 
 /// What the central databases hold.
@@ -29,22 +32,25 @@ pub struct CentralExperiment {
     pub description: Option<String>,
     /// The version of Autosubmit that it was last used with.
     pub autosubmit_version: Option<String>,
+    /// What the table of details tells of it; missing if it has no row there.
+    pub details: Part<Details>,
+    /// Whether it runs; missing if nobody has said so.
+    pub running: Part<bool>,
+}
+
+/// What the table of details tells of an experiment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
     /// The user who made it.
     pub owner: Option<String>,
     /// When it was made. Old rows give local time without a zone, which is taken as UTC.
     pub created_at: Option<DateTime<Utc>>,
-    /// The same as written.
-    pub created: Option<String>,
     /// The model: often the address of its sources.
     pub model: Option<String>,
     /// The branch of these sources.
     pub branch: Option<String>,
     /// The main platform.
     pub hpc: Option<String>,
-    /// Whether it runs; none if nobody has said so.
-    pub running: Option<bool>,
-    /// When that was said.
-    pub status_modified_at: Option<DateTime<Utc>>,
 }
 
 /// Reads the central databases.
@@ -77,19 +83,22 @@ pub fn read_central(root: &Root) -> Result<Central, SourceError> {
     });
     let mut problems = problems.finish();
 
-    let mut details = details.unwrap_or_else(|error| {
-        problems.push(Problem::of(CENTRAL, &error));
-        HashMap::new()
-    });
-    let statuses = read_statuses(root, &mut problems);
+    let mut details = details.map_err(|error| problems.push(Problem::of(CENTRAL, &error)));
+    let running = read_running(root, &mut problems);
     for experiment in &mut experiments {
-        if let Some(details) = details.remove(&experiment.id) {
-            details.fill(experiment);
-        }
-        if let Some((running, modified)) = statuses.get(&experiment.id) {
-            experiment.running = Some(*running);
-            experiment.status_modified_at = *modified;
-        }
+        experiment.details = match &mut details {
+            Ok(details) => details
+                .remove(&experiment.id)
+                .map_or(Part::Missing, Part::Present),
+            Err(()) => Part::Broken,
+        };
+        experiment.running = match &running {
+            Part::Present(running) => running
+                .get(&experiment.id)
+                .map_or(Part::Missing, |running| Part::Present(*running)),
+            Part::Missing => Part::Missing,
+            Part::Broken => Part::Broken,
+        };
     }
     Ok(Central {
         experiments,
@@ -108,35 +117,10 @@ fn read_experiments(
             expid: Expid::parse(&row.name("name")?).map_err(|error| error.to_string())?,
             description: row.filled("description")?,
             autosubmit_version: row.filled("autosubmit_version")?,
-            owner: None,
-            created_at: None,
-            created: None,
-            model: None,
-            branch: None,
-            hpc: None,
-            running: None,
-            status_modified_at: None,
+            details: Part::Missing,
+            running: Part::Missing,
         })
     })
-}
-
-struct Details {
-    owner: Option<String>,
-    created: Option<String>,
-    model: Option<String>,
-    branch: Option<String>,
-    hpc: Option<String>,
-}
-
-impl Details {
-    fn fill(self, experiment: &mut CentralExperiment) {
-        experiment.created_at = self.created.as_deref().and_then(parse_moment);
-        experiment.owner = self.owner;
-        experiment.created = self.created;
-        experiment.model = self.model;
-        experiment.branch = self.branch;
-        experiment.hpc = self.hpc;
-    }
 }
 
 fn read_details(
@@ -148,7 +132,7 @@ fn read_details(
         let id = row.int("exp_id")?.ok_or("exp_id is missing")?;
         let details = Details {
             owner: row.filled("user")?,
-            created: row.filled("created")?,
+            created_at: row.filled("created")?.as_deref().and_then(parse_moment),
             model: row.filled("model")?,
             branch: row.filled("branch")?,
             hpc: row.filled("hpc")?,
@@ -158,41 +142,27 @@ fn read_details(
     Ok(rows.unwrap_or_default().into_iter().collect())
 }
 
-type Statuses = HashMap<i64, (bool, Option<DateTime<Utc>>)>;
-
-fn read_statuses(root: &Root, problems: &mut Vec<Problem>) -> Statuses {
+/// Whether each of the experiments runs that `as_times.db` knows.
+fn read_running(root: &Root, problems: &mut Vec<Problem>) -> Part<HashMap<i64, bool>> {
     let mut row_problems = RowProblems::new(TIMES);
-    let statuses = match try_statuses(root, &mut row_problems) {
-        Ok(statuses) => statuses,
-        Err(SourceError::Missing) => Statuses::new(),
+    let running = match try_running(root, &mut row_problems) {
+        Ok(running) => Part::Present(running),
+        Err(SourceError::Missing) => Part::Missing,
         Err(error) => {
             problems.push(Problem::of(TIMES, &error));
-            Statuses::new()
+            Part::Broken
         }
     };
     problems.extend(row_problems.finish());
-    statuses
+    running
 }
 
-fn try_statuses(root: &Root, problems: &mut RowProblems) -> Result<Statuses, SourceError> {
+fn try_running(root: &Root, problems: &mut RowProblems) -> Result<HashMap<i64, bool>, SourceError> {
     let database = Database::open(root, TIMES)?;
-    let columns = ["exp_id", "status", "modified"];
-    let rows = database.read(
-        "experiment_status",
-        &columns,
-        &["exp_id", "status"],
-        problems,
-        |row| {
-            let id = row.int("exp_id")?.ok_or("exp_id is missing")?;
-            let running = row.name("status")? == "RUNNING";
-            Ok((
-                id,
-                (
-                    running,
-                    row.filled("modified")?.as_deref().and_then(parse_moment),
-                ),
-            ))
-        },
-    )?;
+    let columns = ["exp_id", "status"];
+    let rows = database.read("experiment_status", &columns, &columns, problems, |row| {
+        let id = row.int("exp_id")?.ok_or("exp_id is missing")?;
+        Ok((id, row.name("status")? == "RUNNING"))
+    })?;
     Ok(rows.unwrap_or_default().into_iter().collect())
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    AttemptRecord, CentralExperiment, ConfigSummary, Edge, Expid, JobList, JobListForm, Problem,
-    Root, RunRecord, SourceError, SourceFile, WrapperRecord,
+    AttemptRecord, ConfigSummary, Edge, Expid, JobList, JobListForm, Part, Problem, Root,
+    RunRecord, SourceError, SourceFile, SourceFingerprint, WrapperRecord,
     config::read_config,
     history::read_history,
     job_list::{self, read_job_list},
@@ -17,34 +17,34 @@ use super::{
 pub struct ExperimentRecord {
     /// Its identifier.
     pub expid: Expid,
-    /// Its jobs; none if they cannot be read.
+    /// Its jobs; none if they cannot be read, which an absent list counts as.
     pub job_list: Option<JobList>,
     /// The edges between its jobs: the structure database's, or the job list's own where there is none.
     ///
     /// Edges of jobs that are no longer in the list are left out without a word: Autosubmit does not clean its
     /// structure database when a workflow is made anew.
-    pub edges: Vec<Edge>,
+    pub edges: Part<Vec<Edge>>,
     /// Its wrappers.
-    pub wrappers: Vec<WrapperRecord>,
+    pub wrappers: Part<Vec<WrapperRecord>>,
     /// Its runs.
-    pub runs: Vec<RunRecord>,
+    pub runs: Part<Vec<RunRecord>>,
     /// The attempts at its jobs.
-    pub attempts: Vec<AttemptRecord>,
-    /// Its configuration; none if it cannot be read.
-    pub config: Option<ConfigSummary>,
+    pub attempts: Part<Vec<AttemptRecord>>,
+    /// Its configuration.
+    pub config: Part<ConfigSummary>,
+    /// What its configuration leads to ([`ConfigSummary::watched`]), also where nothing of it could be read.
+    pub watched: Vec<SourceFingerprint>,
     /// What is wrong with its files.
     pub problems: Vec<Problem>,
 }
 
-/// Reads an experiment. What is broken is a problem, and the rest is read.
+/// Reads an experiment; `version` is that of Autosubmit, as the central database tells it. What is broken is a problem,
+/// and the rest is read.
 ///
 /// Structure, packages, history and configuration may be absent: an experiment that never ran has not all of them.
 /// A job list that is absent is a problem.
-pub fn read_experiment(root: &Root, experiment: &CentralExperiment) -> ExperimentRecord {
-    let expid = &experiment.expid;
+pub fn read_experiment(root: &Root, expid: &Expid, version: Option<&str>) -> ExperimentRecord {
     let mut problems = Vec::new();
-    let version = experiment.autosubmit_version.as_deref();
-
     let mut job_list = match read_job_list(root, expid, version) {
         Ok(list) => Some(list),
         Err(error) => {
@@ -58,9 +58,6 @@ pub fn read_experiment(root: &Root, experiment: &CentralExperiment) -> Experimen
     if let Some(list) = &mut job_list {
         problems.append(&mut list.problems);
     }
-    let own_edges = job_list.as_ref().and_then(|list| list.edges.clone());
-    let own_wrappers = job_list.as_ref().and_then(|list| list.wrappers.clone());
-
     let mut optional = Optional {
         root,
         expid,
@@ -75,38 +72,48 @@ pub fn read_experiment(root: &Root, experiment: &CentralExperiment) -> Experimen
     let replaced = job_list
         .as_ref()
         .is_some_and(|list| list.form == JobListForm::Sqlite);
-    let mut edges = match structure {
-        Some(structure) if !replaced => {
-            problems.extend(structure.problems);
-            // The graph form knows the edges too; an empty table knows none.
-            if structure.edges.is_empty() {
-                own_edges.unwrap_or_default()
-            } else {
-                structure.edges
-            }
-        }
-        _ => own_edges.unwrap_or_default(),
+    let structure = if replaced {
+        Part::Missing
+    } else {
+        structure.map(|mut structure| {
+            problems.append(&mut structure.problems);
+            structure.edges
+        })
     };
-    if let Some(list) = &job_list {
+    let own_edges = job_list.as_ref().and_then(|list| list.edges.clone());
+    let mut edges = choose_edges(structure, own_edges);
+    if let (Some(list), Part::Present(edges)) = (&job_list, &mut edges) {
         let names: HashSet<&str> = list.jobs.iter().map(|job| job.name.as_str()).collect();
         edges.retain(|edge| names.contains(edge.from.as_str()) && names.contains(edge.to.as_str()));
     }
-    let wrappers = match (own_wrappers, packages) {
-        (Some(own), _) => own,
-        (None, Some(packages)) => {
-            problems.extend(packages.problems);
+    let wrappers = match job_list.as_ref().and_then(|list| list.wrappers.clone()) {
+        Some(own) => Part::Present(own),
+        None => packages.map(|mut packages| {
+            problems.append(&mut packages.problems);
             packages.wrappers
-        }
-        (None, None) => Vec::new(),
+        }),
     };
-    let (runs, attempts) = history.map_or_else(Default::default, |history| {
-        problems.extend(history.problems);
-        (history.runs, history.attempts)
-    });
-    let config = config.and_then(|mut config| {
-        problems.append(&mut config.problems);
-        (!config.files.is_empty()).then_some(config)
-    });
+    let (runs, attempts) = match history {
+        Part::Present(mut history) => {
+            problems.append(&mut history.problems);
+            (history.runs, history.attempts)
+        }
+        Part::Missing => (Part::Missing, Part::Missing),
+        Part::Broken => (Part::Broken, Part::Broken),
+    };
+    let mut watched = Vec::new();
+    let config = match config {
+        Part::Present(mut config) => {
+            problems.append(&mut config.problems);
+            watched = std::mem::take(&mut config.watched);
+            if config.files.is_empty() {
+                Part::Broken
+            } else {
+                Part::Present(config)
+            }
+        }
+        other => other,
+    };
     ExperimentRecord {
         expid: expid.clone(),
         job_list,
@@ -115,7 +122,19 @@ pub fn read_experiment(root: &Root, experiment: &CentralExperiment) -> Experimen
         runs,
         attempts,
         config,
+        watched,
         problems,
+    }
+}
+
+/// The structure database's edges, or the job list's own: its graph form knows them too, and a structure database that
+/// is empty knows none.
+fn choose_edges(structure: Part<Vec<Edge>>, own: Option<Vec<Edge>>) -> Part<Vec<Edge>> {
+    let own = own.filter(|edges| !edges.is_empty());
+    match (structure, own) {
+        (Part::Present(edges), Some(own)) if edges.is_empty() => Part::Present(own),
+        (Part::Missing | Part::Broken, Some(own)) => Part::Present(own),
+        (structure, _) => structure,
     }
 }
 
@@ -130,15 +149,39 @@ impl Optional<'_> {
         &mut self,
         source: SourceFile,
         read: fn(&Root, &Expid) -> Result<T, SourceError>,
-    ) -> Option<T> {
+    ) -> Part<T> {
         match read(self.root, self.expid) {
-            Ok(value) => Some(value),
-            Err(SourceError::Missing) => None,
+            Ok(value) => Part::Present(value),
+            Err(SourceError::Missing) => Part::Missing,
             Err(error) => {
                 self.problems
                     .push(Problem::of(self.root.relative(source, self.expid), &error));
-                None
+                Part::Broken
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_of_a_broken_structure_stay_as_they_are() {
+        let edges = |names: &[&str]| -> Vec<Edge> {
+            names.iter().map(|name| Edge::new(*name, "z")).collect()
+        };
+        let choose = choose_edges;
+        assert_eq!(choose(Part::Broken, None), Part::Broken);
+        assert_eq!(choose(Part::Broken, Some(Vec::new())), Part::Broken);
+        assert_eq!(choose(Part::Missing, None), Part::Missing);
+        assert_eq!(
+            choose(Part::Present(Vec::new()), Some(edges(&["a"]))),
+            Part::Present(edges(&["a"]))
+        );
+        assert_eq!(
+            choose(Part::Present(edges(&["b"])), Some(edges(&["a"]))),
+            Part::Present(edges(&["b"]))
+        );
     }
 }

@@ -6,20 +6,20 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use super::{
-    Expid, Problem, Root, RowProblems, SourceError, SourceFile,
+    Expid, Part, Problem, Root, RowProblems, SourceError, SourceFile,
     sqlite::{Cells, Database},
     time::{from_epoch, parse_date, parse_moment},
 };
 use crate::experiments::status::JobStatus;
 
 /// What a history database holds.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct History {
-    /// The runs, by number.
-    pub runs: Vec<RunRecord>,
-    /// The attempts, as stored.
-    pub attempts: Vec<AttemptRecord>,
-    /// Rows that could not be read.
+    /// The runs, by number; broken without their table.
+    pub runs: Part<Vec<RunRecord>>,
+    /// The attempts, as stored; broken without their table.
+    pub attempts: Part<Vec<AttemptRecord>>,
+    /// Tables and rows that could not be read.
     pub problems: Vec<Problem>,
 }
 
@@ -145,7 +145,7 @@ pub struct AttemptRecord {
 pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> {
     let path = root.relative(SourceFile::History, expid);
     let database = Database::open(root, &path)?;
-    let mut problems = RowProblems::new(path);
+    let mut problems = RowProblems::new(&path);
     let runs = database.read(
         "experiment_run",
         &RUN_COLUMNS,
@@ -165,12 +165,27 @@ pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> 
             "there is neither a table experiment_run nor job_data".into(),
         ));
     }
-    let mut runs = runs.unwrap_or_default();
-    runs.sort_by_key(|run: &RunRecord| run.run_id);
+    let mut problems = problems.finish();
+    let mut table = |name: &str| {
+        problems.push(Problem::new(
+            &path,
+            format_args!("there is no table {name}"),
+        ))
+    };
+    if runs.is_none() {
+        table("experiment_run");
+    }
+    if attempts.is_none() {
+        table("job_data");
+    }
+    let runs = runs.map_or(Part::Broken, |mut runs| {
+        runs.sort_by_key(|run: &RunRecord| run.run_id);
+        Part::Present(runs)
+    });
     Ok(History {
         runs,
-        attempts: attempts.unwrap_or_default(),
-        problems: problems.finish(),
+        attempts: attempts.map_or(Part::Broken, Part::Present),
+        problems,
     })
 }
 

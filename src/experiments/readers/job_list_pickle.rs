@@ -186,7 +186,8 @@ fn graph(top: Item<'_, '_, '_>, problems: &mut RowProblems) -> Result<Parsed, So
     let mut edges = Vec::new();
     for (parent, children) in adjacency.unwrap_or_default() {
         for (child, _) in children.entries().unwrap_or_default() {
-            if let (Some(from), Some(to)) = (parent.text(), child.text()) {
+            let end = |item: Item<'_, '_, '_>| super::name(&item.text()?).ok();
+            if let (Some(from), Some(to)) = (end(parent), end(child)) {
                 edges.push(Edge::new(from, to));
             }
         }
@@ -244,7 +245,7 @@ impl Draft {
             return;
         }
         match name {
-            "name" => self.name = self.text("name", value),
+            "name" => self.name = self.job_name(value),
             "status" => self.status = self.job_status(value),
             "priority" => self.priority = self.int("priority", value),
             "section" => self.section = self.text("section", value),
@@ -263,6 +264,16 @@ impl Draft {
             "workflow_commit" => self.workflow_commit = self.text("workflow commit", value),
             "fail_count" => self.fail_count = self.int("fail count", value),
             _ => {}
+        }
+    }
+
+    fn job_name(&mut self, value: Item<'_, '_, '_>) -> Option<String> {
+        match super::name(&self.text("name", value)?) {
+            Ok(name) => Some(name),
+            Err(wrong) => {
+                self.wrong.push(format!("name {wrong}"));
+                None
+            }
         }
     }
 

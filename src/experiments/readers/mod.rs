@@ -19,7 +19,7 @@ pub mod structure;
 mod time;
 pub mod wrappers;
 
-pub use central::{Central, CentralExperiment, read_central};
+pub use central::{CENTRAL, Central, CentralExperiment, Details, read_central};
 pub use config::{ConfigSummary, PlatformConfig, SectionConfig, SectionSettings, read_config};
 pub use experiment::{ExperimentRecord, read_experiment};
 pub use history::{AttemptRecord, History, RunRecord, read_history};
@@ -66,14 +66,14 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// Whether another try may succeed although the file stays as it is.
+    /// Whether another try may succeed although the file stays as it is. A permission that is missing does not come
+    /// by trying again: whoever gives it changes the file's state, which its fingerprint shows.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreadable(_) | Self::Locked | Self::Changing)
-    }
-
-    /// Whether the file is simply not there.
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing)
+        match self {
+            Self::Locked | Self::Changing => true,
+            Self::Unreadable(error) => error.kind() != io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
     }
 }
 
@@ -82,6 +82,52 @@ impl From<io::Error> for SourceError {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing,
             _ => Self::Unreadable(error),
+        }
+    }
+}
+
+/// What the files of an experiment say of one part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part<T> {
+    /// It was read.
+    Present(T),
+    /// Its file does not exist, and need not: there is nothing of it.
+    Missing,
+    /// Its file cannot be read now, for a reason that is among the problems: what was known before still holds.
+    Broken,
+}
+
+impl<T> Part<T> {
+    /// What was read.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(value) => Some(value),
+            Self::Missing | Self::Broken => None,
+        }
+    }
+
+    /// Whether what was known before still holds.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken)
+    }
+
+    /// The same part of something that was read.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Part<U> {
+        match self {
+            Self::Present(value) => Part::Present(change(value)),
+            Self::Missing => Part::Missing,
+            Self::Broken => Part::Broken,
+        }
+    }
+}
+
+impl<T> Part<Vec<T>> {
+    /// The items that there are now; none if that is not known.
+    pub fn known(&self) -> Option<&[T]> {
+        match self {
+            Self::Present(items) => Some(items),
+            Self::Missing => Some(&[]),
+            Self::Broken => None,
         }
     }
 }
@@ -98,12 +144,30 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The problem of a source that could not be read.
-    pub fn of(source: impl Into<String>, error: &SourceError) -> Self {
+    /// A problem that lasts as long as the file stays as it is. Both texts may quote what a file says: they are cut,
+    /// and their control characters replaced.
+    pub fn new(source: impl AsRef<str>, message: impl fmt::Display) -> Self {
         Self {
-            source: source.into(),
-            message: shorten(&error.to_string()),
+            source: shorten(source.as_ref(), MAX_SOURCE),
+            message: shorten(&message.to_string(), MAX_MESSAGE),
+            transient: false,
+        }
+    }
+
+    /// The same problem, but another try may succeed.
+    #[must_use]
+    pub fn transient(self) -> Self {
+        Self {
+            transient: true,
+            ..self
+        }
+    }
+
+    /// The problem of a source that could not be read.
+    pub fn of(source: impl AsRef<str>, error: &SourceError) -> Self {
+        Self {
             transient: error.is_transient(),
+            ..Self::new(source, error)
         }
     }
 }
@@ -129,12 +193,7 @@ impl RowProblems {
 
     pub(crate) fn add(&mut self, message: impl fmt::Display) {
         if self.problems.len() < Self::SHOWN {
-            let message = shorten(&message.to_string());
-            self.problems.push(Problem {
-                source: self.source.clone(),
-                message,
-                transient: false,
-            });
+            self.problems.push(Problem::new(&self.source, message));
         } else {
             self.more += 1;
         }
@@ -142,26 +201,72 @@ impl RowProblems {
 
     pub(crate) fn finish(mut self) -> Vec<Problem> {
         if self.more > 0 {
-            let message = format!("{} further entries are broken", self.more);
-            self.problems.push(Problem {
-                source: self.source,
-                message,
-                transient: false,
-            });
+            let message = format_args!("{} further entries are broken", self.more);
+            self.problems.push(Problem::new(self.source, message));
         }
         self.problems
     }
 }
 
-/// At most 300 characters of a message, without control characters: it may quote what a file says.
-fn shorten(message: &str) -> String {
-    let mut text: String = message
+/// The longest message, and the longest path beside it, in characters.
+const MAX_MESSAGE: usize = 300;
+const MAX_SOURCE: usize = 255;
+
+/// The beginning of a text, without control characters.
+fn shorten(text: &str, most: usize) -> String {
+    let mut short: String = text
         .chars()
-        .take(300)
+        .take(most)
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect();
-    if message.chars().nth(300).is_some() {
-        text.push('…');
+    if text.chars().nth(most).is_some() {
+        short.push('…');
     }
-    text
+    short
+}
+
+/// The longest name of a job or wrapper, in bytes: Autosubmit names files after them, and Linux ends there.
+pub const MAX_NAME: usize = 255;
+
+/// A name as it is compared and kept: without NUL, which a file may well hold and PostgreSQL cannot keep.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    let name = without_nul(text);
+    match name.len() {
+        0 => Err("is empty".into()),
+        1..=MAX_NAME => Ok(name),
+        length => Err(format!("is a name of {length} bytes, at most {MAX_NAME}")),
+    }
+}
+
+/// A text of a file without NUL, which PostgreSQL cannot keep.
+pub fn without_nul(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_bounded_and_without_nul() {
+        assert_eq!(name("a\0b"), Ok("ab".into()));
+        assert!(name("\0").is_err());
+        assert!(name(&"x".repeat(MAX_NAME)).is_ok());
+        assert!(name(&"x".repeat(MAX_NAME + 1)).is_err());
+    }
+
+    #[test]
+    fn a_missing_permission_is_no_passing_trouble() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(!SourceError::from(denied).is_transient());
+        assert!(SourceError::Locked.is_transient());
+    }
+
+    #[test]
+    fn problems_are_short() {
+        let problem = Problem::new("p\0".repeat(5000), "m".repeat(5000));
+        assert_eq!(problem.source.chars().count(), MAX_SOURCE + 1);
+        assert_eq!(problem.message.chars().count(), MAX_MESSAGE + 1);
+        assert!(!problem.source.contains('\0'));
+    }
 }

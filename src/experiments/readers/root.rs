@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fmt,
     fs::{self, File, Metadata, OpenOptions},
+    io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Component, Path, PathBuf},
     str::FromStr,
@@ -115,26 +116,27 @@ impl SourceFile {
     }
 }
 
-/// Size, time and identity of a file.
+/// Size, times and identity of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileStamp {
     /// Bytes.
     pub size: u64,
     /// Last modification, nanoseconds since 1970.
     pub mtime_ns: i64,
+    /// Last change of the inode, nanoseconds since 1970: new permissions show here alone.
+    pub ctime_ns: i64,
     /// The inode: a file that was replaced has another one.
     pub inode: u64,
 }
 
 impl FileStamp {
     pub(crate) fn of(metadata: &Metadata) -> Self {
-        let mtime_ns = metadata
-            .mtime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(metadata.mtime_nsec());
+        let nanoseconds =
+            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
         Self {
             size: metadata.len(),
-            mtime_ns,
+            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
         }
     }
@@ -142,7 +144,13 @@ impl FileStamp {
 
 impl fmt::Display for FileStamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.size, self.mtime_ns, self.inode)
+        let Self {
+            size,
+            mtime_ns,
+            ctime_ns,
+            inode,
+        } = self;
+        write!(f, "{size}:{mtime_ns}:{ctime_ns}:{inode}")
     }
 }
 
@@ -152,12 +160,8 @@ impl fmt::Display for FileStamp {
 /// the last moments. The text form (`Display`) is what to store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
-    /// Bytes.
-    pub size: u64,
-    /// Last modification, nanoseconds since 1970.
-    pub mtime_ns: i64,
-    /// The inode.
-    pub inode: u64,
+    /// The file itself.
+    pub file: FileStamp,
     /// The write-ahead log beside an SQLite file.
     pub wal: Option<FileStamp>,
     /// The rollback journal beside an SQLite file.
@@ -166,7 +170,7 @@ pub struct Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.size, self.mtime_ns, self.inode)?;
+        write!(f, "{}", self.file)?;
         if let Some(wal) = self.wal {
             write!(f, "+w{wal}")?;
         }
@@ -184,8 +188,17 @@ pub struct SourceFingerprint {
     pub kind: SourceFile,
     /// Where it stands, relative to the root.
     pub path: String,
-    /// Its state; none where it does not exist (or cannot be seen).
-    pub fingerprint: Option<Fingerprint>,
+    /// Its state, or why it cannot be seen: mostly because it does not exist.
+    pub fingerprint: Result<Fingerprint, io::ErrorKind>,
+}
+
+impl fmt::Display for SourceFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fingerprint {
+            Ok(fingerprint) => write!(f, "{}\t{fingerprint}", self.path),
+            Err(kind) => write!(f, "{}\t{kind}", self.path),
+        }
+    }
 }
 
 /// An Autosubmit root. Every path that a reader opens comes from here and stays inside.
@@ -217,6 +230,11 @@ impl Root {
     pub fn allow(mut self, folder: impl AsRef<Path>) -> Result<Self, SourceError> {
         self.allowed.push(canonical_folder(folder.as_ref())?);
         Ok(self)
+    }
+
+    /// The canonical paths of the folders into which symbolic links may lead.
+    pub fn allowed(&self) -> &[PathBuf] {
+        &self.allowed
     }
 
     /// The canonical path of the root.
@@ -282,24 +300,15 @@ impl Root {
     }
 
     /// The state of one SQLite file or plain file.
-    pub fn fingerprint(&self, relative: &str, sqlite: bool) -> Option<Fingerprint> {
+    ///
+    /// # Errors
+    /// Why it cannot be seen.
+    pub fn fingerprint(&self, relative: &str, sqlite: bool) -> Result<Fingerprint, io::ErrorKind> {
         let path = self.path.join(relative);
-        let FileStamp {
-            size,
-            mtime_ns,
-            inode,
-        } = stamp(&path)?;
-        let side = |suffix| {
-            if sqlite {
-                stamp(&beside(&path, suffix))
-            } else {
-                None
-            }
-        };
-        Some(Fingerprint {
-            size,
-            mtime_ns,
-            inode,
+        let file = stamp(&path)?;
+        let side = |suffix| sqlite.then(|| stamp(&beside(&path, suffix)).ok()).flatten();
+        Ok(Fingerprint {
+            file,
             wal: side("-wal"),
             journal: side("-journal"),
         })
@@ -307,8 +316,8 @@ impl Root {
 
     /// The states of all files that an experiment's record is made of: a few `stat` calls a file.
     ///
-    /// Files that `DEFAULT.CUSTOM_CONFIG` adds are not among them: what was read is listed in
-    /// [`ConfigSummary::files`](super::ConfigSummary::files), for [`Root::fingerprint`].
+    /// Files that `DEFAULT.CUSTOM_CONFIG` adds are not among them:
+    /// [`ConfigSummary::watched`](super::ConfigSummary::watched) tells these.
     pub fn fingerprints(&self, expid: &Expid) -> Vec<SourceFingerprint> {
         let mut found: Vec<_> = SourceFile::OF_EXPERIMENT
             .into_iter()
@@ -366,7 +375,8 @@ impl Root {
         Ok(names)
     }
 
-    fn source_fingerprint(&self, kind: SourceFile, path: String) -> SourceFingerprint {
+    /// The state of one source.
+    pub(crate) fn source_fingerprint(&self, kind: SourceFile, path: String) -> SourceFingerprint {
         let fingerprint = self.fingerprint(&path, kind.is_sqlite());
         SourceFingerprint {
             kind,
@@ -385,10 +395,11 @@ fn canonical_folder(path: &Path) -> Result<PathBuf, SourceError> {
     }
 }
 
-fn stamp(path: &Path) -> Option<FileStamp> {
-    fs::metadata(path)
-        .ok()
-        .map(|metadata| FileStamp::of(&metadata))
+fn stamp(path: &Path) -> Result<FileStamp, io::ErrorKind> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(FileStamp::of(&metadata)),
+        Err(error) => Err(error.kind()),
+    }
 }
 
 /// The path of a companion of an SQLite file (`-wal`, `-journal`).

@@ -196,10 +196,11 @@ impl Cells<'_> {
         Ok(self.text(column)?.filter(|text| !text.is_empty()))
     }
 
-    /// Text that must be there.
+    /// A name: text that must be there, within bounds.
     pub(crate) fn name(&self, column: &str) -> Result<String, String> {
-        self.filled(column)?
-            .ok_or_else(|| format!("{column} is missing"))
+        let text = self.filled(column)?;
+        let text = text.ok_or_else(|| format!("{column} is missing"))?;
+        super::name(&text).map_err(|wrong| format!("{column} {wrong}"))
     }
 
     /// A whole number.

@@ -1,41 +1,44 @@
-//! The mirror of an Autosubmit root: notices change by size and time of files, reads only the experiments that
+//! The mirror of an Autosubmit root: notices change by size and times of files, reads only the experiments that
 //! changed, writes only the rows that differ, one transaction an experiment.
+//!
+//! Several processes may mirror one root, and several roots may share a database. So each transaction first locks the
+//! row of its source (the one that reads the central databases, which may take over experiments, locks those of all
+//! sources, in the order of their ids), reads within the lock what it compares with, and takes the lock of the event
+//! log last: all in the same order, so none can wait for another in a circle.
 
+mod central;
 mod diff;
+mod ledger;
 mod rows;
 mod store;
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::StreamExt;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, Set,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set,
 };
 use serde::Serialize;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::api_key::hash;
 use crate::database::Database;
-use crate::entity::{experiment, source, source_problem, source_state};
+use crate::entity::{experiment, source};
 use crate::events::{self, Feed, NewEvent};
 use crate::experiments::readers::{
-    Central, CentralExperiment, ExperimentRecord, Expid, Problem, Root, SourceError, SourceFile,
-    SourceFingerprint, read_central, read_experiment,
+    ExperimentRecord, Expid, Problem, Root, SourceFile, SourceFingerprint, read_experiment,
 };
-use crate::experiments::status::ExperimentStatus;
 use crate::failure::Failure;
-use crate::time::{Millis, from_millis};
+use ledger::State;
 pub use store::Written;
 
 /// The kind of source that this mirror reads.
 const KIND: &str = "autosubmit";
-/// The owner of central files in the tables of states and problems.
-const CENTRAL: &str = "";
 /// How many experiments are read at the same time.
 const READERS: usize = 2;
 
@@ -52,6 +55,9 @@ pub struct Report {
     pub rows: Written,
     /// Problems that the root has now.
     pub problems: u64,
+    /// Whether there are new events.
+    #[serde(skip)]
+    told: bool,
 }
 
 /// Called with the number of experiments done and to do.
@@ -67,14 +73,17 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Opens the root and makes it known to the database.
-    pub async fn open(database: Database, feed: Feed, root: &Path) -> Result<Self, Failure> {
-        let path = root.to_owned();
-        let opened = blocking(move || Root::new(path)).await?;
-        let root = opened
-            .map_err(|error| Failure::bad_input("root", format!("{}: {error}", root.display())))?;
-        let location = root.path().display().to_string();
-        let source_id = source_id(&database, &location).await?;
+    /// Opens the root and makes it known to the database. Symbolic links in it may also lead into the `allowed` folders.
+    pub async fn open(
+        database: Database,
+        feed: Feed,
+        root: &Path,
+        allowed: &[PathBuf],
+    ) -> Result<Self, Failure> {
+        let (path, folders) = (root.to_owned(), allowed.to_owned());
+        let opened = blocking(move || open_root(path, folders)).await?;
+        let root = opened.map_err(|message| Failure::bad_input("root", message))?;
+        let source_id = source_id(&database, &root).await?;
         Ok(Self {
             database,
             feed,
@@ -113,10 +122,10 @@ impl Mirror {
         }
     }
 
-    /// Looks at everything once.
+    /// Looks at everything once. An experiment that cannot be mirrored is a problem of its own, and the others go on.
     pub async fn pass(&self, progress: Progress<'_>) -> Result<Report, Failure> {
         let mut report = Report::default();
-        let states = self.states().await?;
+        let states = ledger::states(self.database.read(), self.source_id).await?;
         self.central(&states, &mut report).await?;
         let experiments = experiment::Entity::find()
             .filter(experiment::Column::SourceId.eq(self.source_id))
@@ -125,29 +134,26 @@ impl Mirror {
             .await?;
         report.experiments = experiments.len() as u64;
 
-        let changed = self.changed(experiments, &states).await?;
+        let changed = self.changed(experiments, states).await?;
         let total = changed.len() as u64;
         progress(0, total);
-        let root = &self.root;
         let mut reading = futures_util::stream::iter(changed)
-            .map(|(row, fingerprint)| async move {
-                let root = Arc::clone(root);
+            .map(|changed| async {
+                let (root, to_read) = (Arc::clone(&self.root), changed.clone());
                 let record = blocking(move || {
-                    central_of(&row).map(|central| (read_experiment(&root, &central), row))
+                    read_experiment(&root, &to_read.expid, to_read.version.as_deref())
                 });
-                (record.await, fingerprint)
+                (record.await, changed)
             })
             .buffered(READERS);
-        while let Some((read, fingerprint)) = reading.next().await {
-            if let Some((record, row)) = read? {
-                report.rows += self.store(row, record, fingerprint).await?;
-            }
+        while let Some((record, changed)) = reading.next().await {
+            self.mirror(&changed, record, &mut report).await?;
             report.read += 1;
             progress(report.read, total);
         }
         drop(reading);
-        report.problems = self.problem_count().await?;
-        if report.rows.total() > 0 {
+        report.problems = ledger::problem_count(self.database.read(), self.source_id).await?;
+        if report.told {
             self.feed.refresh().await;
         }
         metrics::counter!("labql_mirror_passes_total").increment(1);
@@ -156,346 +162,218 @@ impl Mirror {
         Ok(report)
     }
 
-    /// The fingerprints at the last reading, by owner.
-    async fn states(&self) -> Result<HashMap<String, String>, Failure> {
-        let rows = source_state::Entity::find()
-            .filter(source_state::Column::SourceId.eq(self.source_id))
-            .all(self.database.read())
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (row.owner, row.fingerprint))
-            .collect())
-    }
-
-    /// Reads the central databases if they changed. When they cannot be read, the experiments that are known stay.
-    async fn central(
-        &self,
-        states: &HashMap<String, String>,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let root = Arc::clone(&self.root);
-        let prints = blocking(move || root.central_fingerprints()).await?;
-        let fingerprint = summary(&prints);
-        if states.get(CENTRAL) == Some(&fingerprint) {
-            return Ok(());
-        }
-        let root = Arc::clone(&self.root);
-        let central = blocking(move || read_central(&root)).await?;
-        let (central, mut problems) = match central {
-            Ok(central) => {
-                let problems = central.problems.clone();
-                (Some(central), problems)
-            }
-            Err(error) => (None, vec![central_problem(&prints, &error)]),
-        };
+    /// Starts a transaction about experiments of this source; see the order of locks above. SQLite has one writer
+    /// anyway.
+    async fn begin(&self) -> Result<DatabaseTransaction, Failure> {
         let transaction = self.database.begin().await?;
-        let mut events = Vec::new();
-        if let Some(central) = central {
-            problems.extend(
-                self.store_central(&transaction, central, report, &mut events)
-                    .await?,
-            );
-        }
-        self.replace_problems(&transaction, CENTRAL, &problems)
+        let source = source::Entity::find_by_id(self.source_id)
+            .lock_exclusive()
+            .one(&transaction)
             .await?;
-        let kept = if problems.iter().any(|problem| problem.transient) {
-            String::new()
-        } else {
-            fingerprint
-        };
-        self.keep_state(&transaction, CENTRAL, kept).await?;
-        events::append(&transaction, events).await?;
-        Ok(transaction.commit().await?)
+        match source {
+            Some(_) => Ok(transaction),
+            None => Err(Failure::internal("the source is gone from the database")),
+        }
     }
 
-    async fn store_central(
-        &self,
-        transaction: &DatabaseTransaction,
-        central: Central,
-        report: &mut Report,
-        events: &mut Vec<NewEvent>,
-    ) -> Result<Vec<Problem>, Failure> {
-        let mut problems = Vec::new();
-        let known: HashMap<String, experiment::Model> = experiment::Entity::find()
-            .all(transaction)
-            .await?
-            .into_iter()
-            .map(|row| (row.expid.clone(), row))
-            .collect();
-        let mut present = HashSet::new();
-        for central in &central.experiments {
-            let mut row = rows::experiment(self.source_id, central);
-            present.insert(row.expid.clone());
-            match known.get(&row.expid) {
-                None => {
-                    events.push(event(&row.expid, "added"));
-                    let mut row = row.into_active_model().reset_all();
-                    row.not_set(experiment::Column::Id);
-                    row.insert(transaction).await?;
-                    report.rows.inserted += 1;
-                }
-                Some(old) if old.source_id != self.source_id && old.archived_at.is_none() => {
-                    problems.push(Problem {
-                        source: self.root.relative(SourceFile::Central, &central.expid),
-                        message: format!(
-                            "{}: another root has an experiment of this name",
-                            row.expid
-                        ),
-                        transient: false,
-                    });
-                }
-                Some(old) => {
-                    rows::keep_own_columns(&mut row, old);
-                    if row != *old {
-                        events.push(event(&row.expid, "changed"));
-                        row.into_active_model()
-                            .reset_all()
-                            .update(transaction)
-                            .await?;
-                        report.rows.updated += 1;
-                    }
-                }
-            }
-        }
-        let gone = known.into_values().filter(|row| {
-            row.source_id == self.source_id
-                && row.archived_at.is_none()
-                && !present.contains(&row.expid)
-        });
-        for row in gone {
-            events.push(event(&row.expid, "archived"));
-            let mut row = row.into_active_model();
-            row.archived_at = Set(Some(Utc::now().millis()));
-            row.status = Set(ExperimentStatus::NotRunning.code());
-            row.update(transaction).await?;
-            report.rows.updated += 1;
-            report.archived += 1;
-        }
-        Ok(problems)
+    /// Starts a transaction that may take experiments over from other sources.
+    async fn begin_for_all_sources(&self) -> Result<DatabaseTransaction, Failure> {
+        let transaction = self.database.begin().await?;
+        source::Entity::find()
+            .filter(source::Column::Kind.eq(KIND))
+            .order_by_asc(source::Column::Id)
+            .lock_exclusive()
+            .all(&transaction)
+            .await?;
+        Ok(transaction)
     }
 
-    /// The experiments whose files are not as they were when they were last read, with what they are now.
+    /// The experiments whose files are not as they were when they were last read.
     async fn changed(
         &self,
         experiments: Vec<experiment::Model>,
-        states: &HashMap<String, String>,
-    ) -> Result<Vec<(experiment::Model, String)>, Failure> {
+        states: HashMap<String, State>,
+    ) -> Result<Vec<Changed>, Failure> {
         let root = Arc::clone(&self.root);
-        let printed = blocking(move || {
+        let changed = move || {
             experiments
                 .into_iter()
-                .map(|row| {
-                    let prints = Expid::parse(&row.expid).map(|expid| root.fingerprints(&expid));
-                    let version = row.autosubmit_version.clone().unwrap_or_default();
-                    let print = format!("{}|{version}", summary(&prints.unwrap_or_default()));
-                    (row, print)
+                .filter_map(|row| {
+                    let expid = Expid::parse(&row.expid).ok()?;
+                    let known = states.get(&row.expid);
+                    let extra: Vec<_> = known
+                        .map(|state| state.extra_paths.as_slice())
+                        .unwrap_or_default()
+                        .iter()
+                        .map(|path| root.source_fingerprint(SourceFile::Config, path.clone()))
+                        .collect();
+                    let changed = Changed {
+                        id: row.id,
+                        prints: root.fingerprints(&expid),
+                        expid,
+                        version: row.autosubmit_version,
+                    };
+                    (known != Some(&changed.state(&extra))).then_some(changed)
                 })
-                .collect::<Vec<_>>()
-        })
-        .await?;
-        Ok(printed
-            .into_iter()
-            .filter(|(row, print)| states.get(&row.expid) != Some(print))
-            .collect())
+                .collect()
+        };
+        Ok(blocking(changed).await?)
+    }
+
+    /// Stores what was read of an experiment. What goes wrong with it is kept as its problem until it goes well; only
+    /// if not even that can be stored is it a failure.
+    async fn mirror(
+        &self,
+        changed: &Changed,
+        record: Result<ExperimentRecord, JoinError>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let expid = changed.expid.as_str();
+        let message = match record {
+            Ok(record) => match self.store(changed, &record, report).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    tracing::error!(expid, %error, "an experiment could not be stored");
+                    "it could not be stored; the log says more"
+                }
+            },
+            Err(error) => {
+                tracing::error!(expid, %error, "the reader of an experiment failed");
+                "its reader failed; the log says more"
+            }
+        };
+        let problem = Problem::new(expid, message).transient();
+        let transaction = self.begin().await?;
+        let state = State::default();
+        let noted =
+            ledger::replace_problems(&transaction, self.source_id, expid, &[problem]).await?;
+        if noted | ledger::keep_state(&transaction, self.source_id, expid, &state).await? {
+            events::append(&transaction, vec![event(expid, "changed")]).await?;
+            report.told = true;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Writes what was read of an experiment, in one transaction.
     async fn store(
         &self,
-        old: experiment::Model,
-        record: ExperimentRecord,
-        fingerprint: String,
-    ) -> Result<Written, Failure> {
-        let transaction = self.database.begin().await?;
-        let id = old.id;
-        let mut written = store::job_list(&transaction, id, &record).await?;
-        // What cannot be read now is kept as it was when it could.
-        if !self.history_is_broken(&record) {
-            written += store::runs(&transaction, id, &record.runs).await?;
-            written += store::attempts(&transaction, id, &record.attempts).await?;
+        changed: &Changed,
+        record: &ExperimentRecord,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let (id, expid) = (changed.id, record.expid.as_str());
+        let transaction = self.begin().await?;
+        let old = experiment::Entity::find_by_id(id)
+            .filter(experiment::Column::SourceId.eq(self.source_id))
+            .filter(experiment::Column::ArchivedAt.is_null())
+            .one(&transaction)
+            .await?;
+        let Some(old) = old else {
+            // Another process has just found it gone.
+            return Ok(transaction.rollback().await?);
+        };
+        let mut written = store::job_list(&transaction, id, record).await?;
+        if let Some(runs) = record.runs.known() {
+            written += store::runs(&transaction, id, runs).await?;
+        }
+        if let Some(attempts) = record.attempts.known() {
+            written += store::attempts(&transaction, id, attempts).await?;
         }
         let mut row = old.clone();
-        rows::complete_experiment(&mut row, &record);
+        rows::complete_experiment(&mut row, record);
         if row != old {
-            row.into_active_model()
-                .reset_all()
+            rows::changed_columns(&old, &row)
                 .update(&transaction)
                 .await?;
             written.updated += 1;
         }
-        let expid = record.expid.as_str();
-        let problems = self
-            .replace_problems(&transaction, expid, &record.problems)
-            .await?;
-        let transient = record.problems.iter().any(|problem| problem.transient);
-        let kept = if transient {
-            String::new()
-        } else {
-            fingerprint
-        };
-        self.keep_state(&transaction, expid, kept).await?;
-        if written.total() > 0 || problems {
+        let source_id = self.source_id;
+        let problems =
+            ledger::replace_problems(&transaction, source_id, expid, &record.problems).await?;
+        let state = changed
+            .state(&record.watched)
+            .unless_transient(&record.problems);
+        let state_changed = ledger::keep_state(&transaction, source_id, expid, &state).await?;
+        let told = written.total() > 0 || problems;
+        if !told && !state_changed {
+            return Ok(transaction.rollback().await?);
+        }
+        if told {
             events::append(&transaction, vec![event(expid, "changed")]).await?;
         }
         transaction.commit().await?;
-        Ok(written)
-    }
-
-    /// Nothing came out of the history, and there is a reason.
-    fn history_is_broken(&self, record: &ExperimentRecord) -> bool {
-        let path = self.root.relative(SourceFile::History, &record.expid);
-        record.runs.is_empty()
-            && record.attempts.is_empty()
-            && record.problems.iter().any(|problem| problem.source == path)
-    }
-
-    /// Makes the problems of an owner those that are given; says whether that changed anything.
-    async fn replace_problems(
-        &self,
-        transaction: &DatabaseTransaction,
-        owner: &str,
-        problems: &[Problem],
-    ) -> Result<bool, DbErr> {
-        use source_problem::Column;
-        let existing = source_problem::Entity::find()
-            .filter(Column::SourceId.eq(self.source_id))
-            .filter(Column::Owner.eq(owner))
-            .all(transaction)
-            .await?;
-        let now = Utc::now().millis();
-        let wanted: HashSet<(String, String)> = problems
-            .iter()
-            .map(|problem| (clean(&problem.source), clean(&problem.message)))
-            .collect();
-        let known: HashSet<(String, String)> = existing
-            .iter()
-            .map(|row| (row.path.clone(), row.message.clone()))
-            .collect();
-        let gone: Vec<i64> = existing
-            .iter()
-            .filter(|row| !wanted.contains(&(row.path.clone(), row.message.clone())))
-            .map(|row| row.id)
-            .collect();
-        let new: Vec<_> = wanted.difference(&known).cloned().collect();
-        let changed = !gone.is_empty() || !new.is_empty();
-        if !gone.is_empty() {
-            source_problem::Entity::delete_many()
-                .filter(Column::Id.is_in(gone))
-                .exec(transaction)
-                .await?;
-        }
-        for (path, message) in new {
-            tracing::warn!(source = path, message, "a source could not be read whole");
-            source_problem::ActiveModel {
-                source_id: Set(self.source_id),
-                owner: Set(owner.to_owned()),
-                path: Set(path),
-                message: Set(message),
-                first_seen_at: Set(now),
-                ..Default::default()
-            }
-            .insert(transaction)
-            .await?;
-        }
-        Ok(changed)
-    }
-
-    async fn keep_state(
-        &self,
-        transaction: &DatabaseTransaction,
-        owner: &str,
-        fingerprint: String,
-    ) -> Result<(), DbErr> {
-        use sea_orm::sea_query::OnConflict;
-        use source_state::Column;
-        source_state::Entity::insert(source_state::ActiveModel {
-            source_id: Set(self.source_id),
-            owner: Set(owner.to_owned()),
-            fingerprint: Set(fingerprint),
-            ..Default::default()
-        })
-        .on_conflict(
-            OnConflict::columns([Column::SourceId, Column::Owner])
-                .update_column(Column::Fingerprint)
-                .to_owned(),
-        )
-        .exec_without_returning(transaction)
-        .await?;
+        report.rows += written;
+        report.told |= told;
         Ok(())
     }
+}
 
-    async fn problem_count(&self) -> Result<u64, Failure> {
-        use sea_orm::PaginatorTrait;
-        Ok(source_problem::Entity::find()
-            .filter(source_problem::Column::SourceId.eq(self.source_id))
-            .count(self.database.read())
-            .await?)
+/// An experiment that is to be read.
+#[derive(Clone, Debug)]
+struct Changed {
+    id: i64,
+    expid: Expid,
+    version: Option<String>,
+    /// The states of its files before they were read.
+    prints: Vec<SourceFingerprint>,
+}
+
+impl Changed {
+    /// Its state with the files in `extra`.
+    fn state(&self, extra: &[SourceFingerprint]) -> State {
+        let version = self.version.as_deref().unwrap_or_default();
+        State::new(&self.prints, extra, version)
     }
 }
 
-async fn source_id(database: &Database, location: &str) -> Result<i64, Failure> {
-    let transaction = database.begin().await?;
-    let known = source::Entity::find()
-        .filter(source::Column::Kind.eq(KIND))
-        .filter(source::Column::Location.eq(location))
-        .one(&transaction)
-        .await?;
-    if let Some(known) = known {
-        return Ok(known.id);
-    }
-    let made = source::ActiveModel {
-        kind: Set(KIND.to_owned()),
-        location: Set(location.to_owned()),
-        ..Default::default()
-    }
-    .insert(&transaction)
-    .await?;
-    transaction.commit().await?;
-    Ok(made.id)
-}
-
-/// What the reader of an experiment needs to know of its row in the central database.
-fn central_of(row: &experiment::Model) -> Option<CentralExperiment> {
-    Some(CentralExperiment {
-        id: row.autosubmit_id,
-        expid: Expid::parse(&row.expid).ok()?,
-        description: Some(row.description.clone()),
-        autosubmit_version: row.autosubmit_version.clone(),
-        owner: row.owner.clone(),
-        created_at: row.created_at.and_then(from_millis),
-        created: None,
-        model: row.model.clone(),
-        branch: row.branch.clone(),
-        hpc: row.hpc.clone(),
-        running: Some(row.status == ExperimentStatus::Running.code()),
-        status_modified_at: None,
+fn open_root(path: PathBuf, allowed: Vec<PathBuf>) -> Result<Root, String> {
+    let shown = path.display().to_string();
+    let root = Root::new(path).map_err(|error| format!("{shown}: {error}"))?;
+    allowed.into_iter().try_fold(root, |root, folder| {
+        let shown = folder.display().to_string();
+        root.allow(folder)
+            .map_err(|error| format!("allowed folder {shown}: {error}"))
     })
 }
 
-fn central_problem(prints: &[SourceFingerprint], error: &SourceError) -> Problem {
-    let path = prints
+/// The row of the source: made unless it is there, whoever else makes it at this moment.
+async fn source_id(database: &Database, root: &Root) -> Result<i64, Failure> {
+    use source::Column;
+    let location = root.path().display().to_string();
+    let folders: Vec<_> = root
+        .allowed()
         .iter()
-        .find(|print| print.kind == SourceFile::Central)
-        .map_or_else(|| "autosubmit.db".to_owned(), |print| print.path.clone());
-    Problem {
-        source: path,
-        message: error.to_string(),
-        transient: error.is_transient(),
+        .map(|folder| folder.display().to_string())
+        .collect();
+    let folders = serde_json::Value::from(folders).to_string();
+    let known = || {
+        source::Entity::find()
+            .filter(Column::Kind.eq(KIND))
+            .filter(Column::Location.eq(&location))
+    };
+    if let Some(known) = known().one(database.read()).await?
+        && known.allowed_folders == folders
+    {
+        return Ok(known.id);
     }
-}
-
-/// One text for the state of many files.
-fn summary(prints: &[SourceFingerprint]) -> String {
-    let text = prints.iter().fold(String::new(), |mut text, print| {
-        use std::fmt::Write;
-        let _ = match &print.fingerprint {
-            Some(fingerprint) => writeln!(text, "{}\t{fingerprint}", print.path),
-            None => writeln!(text, "{}\t-", print.path),
-        };
-        text
-    });
-    hash(&text)
+    let transaction = database.begin().await?;
+    let row = source::ActiveModel {
+        kind: Set(KIND.to_owned()),
+        location: Set(location.clone()),
+        allowed_folders: Set(folders),
+        ..Default::default()
+    };
+    let update = OnConflict::columns([Column::Kind, Column::Location])
+        .update_column(Column::AllowedFolders)
+        .to_owned();
+    source::Entity::insert(row)
+        .on_conflict(update)
+        .exec_without_returning(&transaction)
+        .await?;
+    let made = known().one(&transaction).await?;
+    transaction.commit().await?;
+    made.map(|source| source.id)
+        .ok_or_else(|| Failure::internal("the source is gone from the database"))
 }
 
 fn event(expid: &str, kind: &'static str) -> NewEvent {
@@ -510,16 +388,9 @@ fn event(expid: &str, kind: &'static str) -> NewEvent {
 /// The topic of the events of experiments.
 pub const TOPIC: &str = "experiment";
 
-/// PostgreSQL cannot keep zero bytes, which a hostile file may well have in its names.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
-/// Runs a reader on a thread that may block.
+/// Runs a reader on a thread that may block; an error if it panics.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(Failure::internal)
+) -> Result<T, JoinError> {
+    tokio::task::spawn_blocking(work).await
 }

@@ -2,57 +2,80 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::entity::{experiment, experiment_run, job, job_attempt};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, Iterable, ModelTrait};
+
+use crate::entity::{experiment, experiment_run, job, job_attempt, wrapper};
 use crate::experiments::readers::{
-    AttemptRecord, CentralExperiment, ConfigSummary, ExperimentRecord, JobRecord, RunRecord,
+    AttemptRecord, CentralExperiment, ConfigSummary, ExperimentRecord, JobRecord, Part, RunRecord,
+    WrapperRecord, without_nul,
 };
 use crate::experiments::status::{ExperimentStatus, JobStatus};
 use crate::time::Millis;
 
-/// The row of an experiment as far as the central databases tell.
-pub fn experiment(source_id: i64, central: &CentralExperiment) -> experiment::Model {
-    let status = match central.running {
-        Some(true) => ExperimentStatus::Running,
-        _ => ExperimentStatus::NotRunning,
-    };
-    experiment::Model {
-        id: 0,
+/// The longest text of most columns, in bytes; some of them are parts of indexes, whose rows PostgreSQL bounds.
+const MAX_TEXT: usize = 255;
+/// The longest address of a model's sources and name of their branch, in bytes.
+const MAX_ADDRESS: usize = 10_000;
+/// The longest description, in characters.
+const MAX_DESCRIPTION: usize = 10_000;
+
+/// The row of an experiment as far as the central databases tell; the other columns are those of `old`.
+pub fn experiment(
+    source_id: i64,
+    central: &CentralExperiment,
+    old: Option<&experiment::Model>,
+) -> experiment::Model {
+    let description = bounded(central.description.as_deref(), usize::MAX).unwrap_or_default();
+    let mut row = experiment::Model {
+        id: old.map_or(0, |old| old.id),
         source_id,
         expid: central.expid.as_str().to_owned(),
         autosubmit_id: central.id,
-        description: text(central.description.as_deref()).unwrap_or_default(),
-        owner: text(central.owner.as_deref()),
-        hpc: text(central.hpc.as_deref()),
+        description: description.chars().take(MAX_DESCRIPTION).collect(),
+        owner: old.and_then(|old| old.owner.clone()),
+        hpc: old.and_then(|old| old.hpc.clone()),
         autosubmit_version: text(central.autosubmit_version.as_deref()),
         kind: central.expid.kind().code(),
-        status: status.code(),
-        created_at: central.created_at.map(|at| at.millis()),
-        modified_at: None,
+        status: ExperimentStatus::NotRunning.code(),
+        created_at: old.and_then(|old| old.created_at),
+        modified_at: old.and_then(|old| old.modified_at),
         archived_at: None,
-        chunk_size: None,
-        chunk_unit: None,
-        model: text(central.model.as_deref()),
-        branch: text(central.branch.as_deref()),
-        workflow_commit: None,
-        job_counts: "{}".into(),
+        chunk_size: old.and_then(|old| old.chunk_size),
+        chunk_unit: old.and_then(|old| old.chunk_unit.clone()),
+        model: old.and_then(|old| old.model.clone()),
+        branch: old.and_then(|old| old.branch.clone()),
+        workflow_commit: old.and_then(|old| old.workflow_commit.clone()),
+        job_counts: old.map_or_else(|| "{}".into(), |old| old.job_counts.clone()),
+    };
+    if !central.details.is_broken() {
+        let details = central.details.present();
+        row.owner = text(details.and_then(|details| details.owner.as_deref()));
+        row.hpc = text(details.and_then(|details| details.hpc.as_deref()));
+        row.created_at = millis(details.and_then(|details| details.created_at));
+        // Where the central database does not say, the experiment's configuration did.
+        let model = address(details.and_then(|details| details.model.as_deref()));
+        let branch = address(details.and_then(|details| details.branch.as_deref()));
+        row.model = model.or(row.model);
+        row.branch = branch.or(row.branch);
     }
+    match (&central.running, old) {
+        (Part::Present(true), _) => row.status = ExperimentStatus::Running.code(),
+        (Part::Broken, Some(old)) => row.status = old.status,
+        _ => {}
+    }
+    row
 }
 
-/// The same row with the columns that only its own files tell taken from `old`.
-pub fn keep_own_columns(new: &mut experiment::Model, old: &experiment::Model) {
-    new.id = old.id;
-    new.modified_at = old.modified_at;
-    new.chunk_size = old.chunk_size;
-    new.chunk_unit.clone_from(&old.chunk_unit);
-    new.workflow_commit.clone_from(&old.workflow_commit);
-    new.job_counts.clone_from(&old.job_counts);
-    // Where the central database does not say, the experiment's configuration did.
-    if new.model.is_none() {
-        new.model.clone_from(&old.model);
+/// What turns one row of an experiment into another: the columns that differ.
+pub fn changed_columns(
+    old: &experiment::Model,
+    new: &experiment::Model,
+) -> experiment::ActiveModel {
+    let mut changed = old.clone().into_active_model();
+    for column in experiment::Column::iter() {
+        changed.set_if_not_equals(column, new.get(column));
     }
-    if new.branch.is_none() {
-        new.branch.clone_from(&old.branch);
-    }
+    changed
 }
 
 /// Completes the row of an experiment with what its own files tell.
@@ -61,24 +84,32 @@ pub fn complete_experiment(row: &mut experiment::Model, record: &ExperimentRecor
         row.modified_at = Some(list.modified_at.millis());
         row.job_counts = job_counts(&list.jobs);
     }
-    if let Some(config) = &record.config {
-        row.chunk_size = Some(config.chunk_size);
-        row.chunk_unit = text(config.chunk_unit.as_deref());
-        if row.model.is_none() {
-            row.model = text(config.model.as_deref());
-        }
-        if row.branch.is_none() {
-            row.branch = text(config.branch.as_deref());
-        }
+    match &record.config {
+        Part::Present(config) => complete_from_config(row, config),
+        Part::Missing => (row.chunk_size, row.chunk_unit) = (None, None),
+        Part::Broken => {}
     }
-    let commit = record
-        .config
-        .as_ref()
-        .and_then(|config| config.workflow_commit.as_deref());
-    let last_run = record.runs.iter().max_by_key(|run| run.run_id);
+    let config = record.config.present();
+    let commit = config.and_then(|config| config.workflow_commit.as_deref());
+    let runs = record.runs.known().unwrap_or_default();
+    let last_run = runs.iter().max_by_key(|run| run.run_id);
     let commit = commit.or_else(|| last_run.and_then(|run| run.workflow_commit.as_deref()));
     if let Some(commit) = text(commit) {
         row.workflow_commit = Some(commit);
+    }
+}
+
+fn complete_from_config(row: &mut experiment::Model, config: &ConfigSummary) {
+    let chunk_unit = text(config.chunk_unit.as_deref());
+    if chunk_unit.is_some() || !config.incomplete {
+        row.chunk_size = Some(config.chunk_size);
+        row.chunk_unit = chunk_unit;
+    }
+    if row.model.is_none() {
+        row.model = address(config.model.as_deref());
+    }
+    if row.branch.is_none() {
+        row.branch = address(config.branch.as_deref());
     }
 }
 
@@ -95,81 +126,133 @@ fn job_counts(jobs: &[JobRecord]) -> String {
     serde_json::Value::Object(counts).to_string()
 }
 
-/// The rows of the jobs: what the job list says, completed from the configuration and the newest attempt.
-pub fn jobs(experiment_id: i64, jobs: &[JobRecord], record: &ExperimentRecord) -> Vec<job::Model> {
-    let last: HashMap<&str, &AttemptRecord> = record
-        .attempts
+/// The rows of the jobs: what the job list says, completed from the configuration and the newest attempt, or, where
+/// these cannot be read, from the rows that are there.
+pub fn jobs(
+    experiment_id: i64,
+    jobs: &[JobRecord],
+    record: &ExperimentRecord,
+    existing: &[job::Model],
+) -> Vec<job::Model> {
+    let attempts = record.attempts.known();
+    let last: HashMap<&str, &AttemptRecord> = attempts
+        .unwrap_or_default()
         .iter()
         .filter(|attempt| attempt.last && attempt.rowtype >= 2)
         .map(|attempt| (attempt.job_name.as_str(), attempt))
         .collect();
+    let config = record.config.present();
+    let config_unknown =
+        record.config.is_broken() || config.is_some_and(|config| config.incomplete);
+    let old: HashMap<&str, &job::Model> = if config_unknown || attempts.is_none() {
+        existing
+            .iter()
+            .map(|row| (row.name.as_str(), row))
+            .collect()
+    } else {
+        HashMap::new()
+    };
     jobs.iter()
         .map(|job| {
-            let attempt = last.get(job.name.as_str()).copied();
-            job_row(experiment_id, job, attempt, record.config.as_ref())
+            let old = old.get(job.name.as_str()).copied();
+            let completion = Completion {
+                attempt: last.get(job.name.as_str()).copied(),
+                config,
+                before_attempts: old.filter(|_| attempts.is_none()),
+                before_config: old.filter(|_| config_unknown),
+            };
+            completion.job_row(experiment_id, job)
         })
         .collect()
 }
 
-fn job_row(
-    experiment_id: i64,
-    job: &JobRecord,
-    attempt: Option<&AttemptRecord>,
-    config: Option<&ConfigSummary>,
-) -> job::Model {
-    let settings = job
-        .section
-        .as_deref()
-        .and_then(|section| config?.resolve(section));
-    let settings = settings.as_ref();
-    // The newest attempt tells the times of this state only if it is in this state.
-    let current = attempt
-        .filter(|attempt| attempt.status == Some(job.status) && job.status != JobStatus::Suspended);
-    let positive = |number: Option<i64>| number.filter(|number| *number > 0);
-    job::Model {
+/// What the row of a job is completed from.
+struct Completion<'a> {
+    /// The newest attempt.
+    attempt: Option<&'a AttemptRecord>,
+    config: Option<&'a ConfigSummary>,
+    /// The row that is there, if the attempts cannot be read.
+    before_attempts: Option<&'a job::Model>,
+    /// The row that is there, if the configuration cannot be read, or not the whole of it.
+    before_config: Option<&'a job::Model>,
+}
+
+impl Completion<'_> {
+    fn job_row(&self, experiment_id: i64, job: &JobRecord) -> job::Model {
+        let attempt = self.attempt;
+        let section = job.section.as_deref();
+        let settings = section.and_then(|section| self.config?.resolve(section));
+        let settings = settings.as_ref();
+        // The newest attempt tells the times of this state only if it is in this state.
+        let in_state = |status: i16| status == job.status.code();
+        let current = attempt
+            .filter(|attempt| attempt.status == Some(job.status))
+            .filter(|_| job.status != JobStatus::Suspended);
+        let before = self.before_attempts;
+        let current_before = before.filter(|row| in_state(row.status));
+        let configured = self.before_config;
+        let positive = |number: Option<i64>| number.filter(|number| *number > 0);
+        job::Model {
+            id: 0,
+            experiment_id,
+            name: job.name.clone(),
+            status: job.status.code(),
+            priority: job.priority,
+            section: text(section),
+            date: job.date.map(|date| date.and_utc().millis()),
+            member: text(job.member.as_deref()),
+            chunk: job.chunk,
+            split: job.split,
+            splits: job.splits,
+            platform: text(settings.and_then(|settings| settings.platform.as_deref()))
+                .or_else(|| configured?.platform.clone())
+                .or_else(|| text(job.platform.as_deref()))
+                .or_else(|| text(attempt?.platform.as_deref()))
+                .or_else(|| before?.platform.clone()),
+            queue: text(settings.and_then(|settings| settings.queue.as_deref()))
+                .or_else(|| configured?.queue.clone())
+                .or_else(|| text(attempt?.qos.as_deref()))
+                .or_else(|| before?.queue.clone()),
+            processors: settings
+                .and_then(|settings| positive(i64::try_from(settings.processor_count()).ok()))
+                .or_else(|| configured?.processors)
+                .or_else(|| positive(attempt?.ncpus))
+                .or_else(|| before?.processors),
+            wallclock: text(settings.and_then(|settings| settings.wallclock.as_deref()))
+                .or_else(|| configured?.wallclock.clone())
+                .or_else(|| text(job.wallclock.as_deref()))
+                .or_else(|| text(attempt?.wallclock.as_deref()))
+                .or_else(|| before?.wallclock.clone()),
+            remote_id: attempt
+                .and_then(|attempt| positive(attempt.remote_id))
+                .or_else(|| current_before?.remote_id)
+                .or_else(|| positive(job.remote_id))
+                .or_else(|| before?.remote_id),
+            workflow_commit: text(attempt.and_then(|attempt| attempt.workflow_commit.as_deref()))
+                .or_else(|| current_before?.workflow_commit.clone())
+                .or_else(|| text(job.workflow_commit.as_deref()))
+                .or_else(|| before?.workflow_commit.clone()),
+            submitted_at: current
+                .and_then(|attempt| millis(attempt.submitted_at))
+                .or_else(|| current_before?.submitted_at),
+            started_at: current
+                .and_then(|attempt| millis(attempt.started_at))
+                .or_else(|| current_before?.started_at),
+            finished_at: current
+                .and_then(|attempt| millis(attempt.finished_at))
+                .or_else(|| current_before?.finished_at),
+            out_log: job.out_local.as_deref().and_then(file_name),
+            err_log: job.err_local.as_deref().and_then(file_name),
+        }
+    }
+}
+
+/// The row of a wrapper.
+pub fn wrapper(experiment_id: i64, wrapper: &WrapperRecord) -> wrapper::Model {
+    wrapper::Model {
         id: 0,
         experiment_id,
-        name: job.name.replace('\0', ""),
-        status: job.status.code(),
-        priority: job.priority,
-        section: text(job.section.as_deref()),
-        date: job.date.map(|date| date.and_utc().millis()),
-        member: text(job.member.as_deref()),
-        chunk: job.chunk,
-        split: job.split,
-        splits: job.splits,
-        platform: first([
-            settings.and_then(|settings| settings.platform.as_deref()),
-            job.platform.as_deref(),
-            attempt.and_then(|attempt| attempt.platform.as_deref()),
-        ]),
-        queue: first([
-            settings.and_then(|settings| settings.queue.as_deref()),
-            attempt.and_then(|attempt| attempt.qos.as_deref()),
-            None,
-        ]),
-        processors: positive(
-            settings.and_then(|settings| i64::try_from(settings.processor_count()).ok()),
-        )
-        .or_else(|| positive(attempt?.ncpus)),
-        wallclock: first([
-            settings.and_then(|settings| settings.wallclock.as_deref()),
-            job.wallclock.as_deref(),
-            attempt.and_then(|attempt| attempt.wallclock.as_deref()),
-        ]),
-        remote_id: attempt
-            .and_then(|attempt| positive(attempt.remote_id))
-            .or_else(|| positive(job.remote_id)),
-        workflow_commit: first([
-            attempt.and_then(|attempt| attempt.workflow_commit.as_deref()),
-            job.workflow_commit.as_deref(),
-            None,
-        ]),
-        submitted_at: current.and_then(|attempt| millis(attempt.submitted_at)),
-        started_at: current.and_then(|attempt| millis(attempt.started_at)),
-        finished_at: current.and_then(|attempt| millis(attempt.finished_at)),
-        out_log: job.out_local.as_deref().and_then(file_name),
-        err_log: job.err_local.as_deref().and_then(file_name),
+        name: wrapper.name.clone(),
     }
 }
 
@@ -200,7 +283,7 @@ pub fn attempt(experiment_id: i64, attempt: &AttemptRecord) -> job_attempt::Mode
     job_attempt::Model {
         id: 0,
         experiment_id,
-        job_name: attempt.job_name.replace('\0', ""),
+        job_name: attempt.job_name.clone(),
         number: attempt.counter,
         run_number: attempt.run_id,
         is_last: attempt.last,
@@ -231,14 +314,22 @@ fn millis(time: Option<chrono::DateTime<chrono::Utc>>) -> Option<i64> {
     time.map(|time| time.millis())
 }
 
-/// A text that says something. PostgreSQL cannot keep zero bytes.
+/// A text that says something, unless it is far longer than such texts are.
+///
+/// Every text of a foreign file but names comes through here or [`bounded`]; the readers bound names themselves.
 fn text(text: Option<&str>) -> Option<String> {
-    text.filter(|text| !text.trim().is_empty())
-        .map(|text| text.replace('\0', ""))
+    bounded(text, MAX_TEXT)
 }
 
-fn first(texts: [Option<&str>; 3]) -> Option<String> {
-    texts.into_iter().find_map(text)
+/// The address of a model's sources, or their branch.
+fn address(text: Option<&str>) -> Option<String> {
+    bounded(text, MAX_ADDRESS)
+}
+
+fn bounded(text: Option<&str>, most: usize) -> Option<String> {
+    text.filter(|text| text.len() <= most)
+        .map(without_nul)
+        .filter(|text| !text.trim().is_empty())
 }
 
 /// Old lists hold whole paths of another machine; the name is what counts.

@@ -1,6 +1,6 @@
 //! Writing the mirror: only the rows that differ, in the transaction of the caller.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -16,7 +16,7 @@ use crate::experiments::readers::{
 };
 
 /// How many values one statement binds at most; SQLite allows 32,766, PostgreSQL 65,535.
-const MOST_BINDS: usize = 15_000;
+pub(super) const MOST_BINDS: usize = 15_000;
 
 /// How many rows a pass wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -52,7 +52,7 @@ impl Written {
     }
 }
 
-/// The jobs of an experiment with their edges and wrappers.
+/// The jobs of an experiment with their edges and wrappers. What could not be read stays as it is.
 pub async fn job_list(
     transaction: &DatabaseTransaction,
     experiment_id: i64,
@@ -69,7 +69,7 @@ pub async fn job_list(
         .iter()
         .map(|row| (row.name.clone(), row.id))
         .collect();
-    let wanted = rows::jobs(experiment_id, &list.jobs, record);
+    let wanted = rows::jobs(experiment_id, &list.jobs, record, &existing);
     let changes = diff(existing, wanted, |row| row.name.clone(), |row| &mut row.id);
     let mut written = apply::<job::Entity>(transaction, &changes, job::Column::Id).await?;
     if !changes.insert.is_empty() || !changes.delete.is_empty() {
@@ -83,8 +83,12 @@ pub async fn job_list(
             .into_iter()
             .collect();
     }
-    written += edges(transaction, experiment_id, &ids, &record.edges).await?;
-    written += wrappers(transaction, experiment_id, &ids, &record.wrappers).await?;
+    if let Some(records) = record.edges.known() {
+        written += edges(transaction, experiment_id, &ids, records).await?;
+    }
+    if let Some(records) = record.wrappers.known() {
+        written += wrappers(transaction, experiment_id, &ids, records).await?;
+    }
     Ok(written)
 }
 
@@ -106,26 +110,57 @@ async fn edges(
         .iter()
         .filter_map(|edge| Some((*ids.get(&edge.from)?, *ids.get(&edge.to)?)))
         .collect();
-    let new: Vec<_> = wanted
-        .difference(&existing)
+    let links = Links::new(&existing, &wanted);
+    for parents in links.replaced.chunks(MOST_BINDS) {
+        job_edge::Entity::delete_many()
+            .filter(job_edge::Column::ExperimentId.eq(experiment_id))
+            .filter(job_edge::Column::ParentId.is_in(parents.iter().copied()))
+            .exec(transaction)
+            .await?;
+    }
+    let rows = links
+        .insert
+        .iter()
         .map(|&(parent, child)| job_edge::ActiveModel {
             experiment_id: Set(experiment_id),
             parent_id: Set(parent),
             child_id: Set(child),
-        })
-        .collect();
-    let gone: Vec<_> = existing.difference(&wanted).copied().collect();
-    for &(parent, child) in &gone {
-        job_edge::Entity::delete_by_id((experiment_id, parent, child))
-            .exec(transaction)
-            .await?;
+        });
+    insert_links::<job_edge::Entity>(transaction, rows.collect()).await?;
+    Ok(links.written)
+}
+
+/// What to do for pairs of ids to become others. Pairs are deleted by their first ids, many a statement, and those that
+/// stay are written again.
+struct Links {
+    /// First ids whose pairs are all deleted.
+    replaced: Vec<i64>,
+    /// Pairs to write then.
+    insert: Vec<(i64, i64)>,
+    /// How many pairs are new or gone in the end.
+    written: Written,
+}
+
+impl Links {
+    fn new(existing: &HashSet<(i64, i64)>, wanted: &HashSet<(i64, i64)>) -> Self {
+        let gone: Vec<_> = existing.difference(wanted).collect();
+        let replaced: BTreeSet<i64> = gone.iter().map(|pair| pair.0).collect();
+        let written = Written {
+            inserted: wanted.difference(existing).count() as u64,
+            updated: 0,
+            deleted: gone.len() as u64,
+        };
+        let insert = wanted
+            .iter()
+            .filter(|pair| !existing.contains(pair) || replaced.contains(&pair.0))
+            .copied()
+            .collect();
+        Self {
+            replaced: replaced.into_iter().collect(),
+            insert,
+            written,
+        }
     }
-    insert_links::<job_edge::Entity>(transaction, &new).await?;
-    Ok(Written {
-        inserted: new.len() as u64,
-        updated: 0,
-        deleted: gone.len() as u64,
-    })
 }
 
 async fn wrappers(
@@ -143,11 +178,7 @@ async fn wrappers(
     }
     let wanted = records
         .iter()
-        .map(|record| wrapper::Model {
-            id: 0,
-            experiment_id,
-            name: record.name.clone(),
-        })
+        .map(|record| rows::wrapper(experiment_id, record))
         .collect();
     let changes = diff(existing, wanted, |row| row.name.clone(), |row| &mut row.id);
     let mut written = apply::<wrapper::Entity>(transaction, &changes, wrapper::Column::Id).await?;
@@ -158,13 +189,15 @@ async fn wrappers(
         .into_iter()
         .map(|row| (row.name, row.id))
         .collect();
-    let existing: HashSet<(i64, i64)> = wrapper_job::Entity::find()
-        .filter(wrapper_job::Column::WrapperId.is_in(wrapper_ids.values().copied()))
-        .all(transaction)
-        .await?
-        .into_iter()
-        .map(|link| (link.wrapper_id, link.job_id))
-        .collect();
+    let mut existing: HashSet<(i64, i64)> = HashSet::new();
+    let all: Vec<i64> = wrapper_ids.values().copied().collect();
+    for ids in all.chunks(MOST_BINDS) {
+        let links = wrapper_job::Entity::find()
+            .filter(wrapper_job::Column::WrapperId.is_in(ids.iter().copied()))
+            .all(transaction)
+            .await?;
+        existing.extend(links.into_iter().map(|link| (link.wrapper_id, link.job_id)));
+    }
     let wanted: HashSet<(i64, i64)> = records
         .iter()
         .filter_map(|record| Some((*wrapper_ids.get(&record.name)?, record)))
@@ -173,25 +206,22 @@ async fn wrappers(
             jobs.map(move |job| (wrapper, *job))
         })
         .collect();
-    let new: Vec<_> = wanted
-        .difference(&existing)
-        .map(|&(wrapper_id, job_id)| wrapper_job::ActiveModel {
-            wrapper_id: Set(wrapper_id),
-            job_id: Set(job_id),
-        })
-        .collect();
-    let gone: Vec<_> = existing.difference(&wanted).copied().collect();
-    for &link in &gone {
-        wrapper_job::Entity::delete_by_id(link)
+    let links = Links::new(&existing, &wanted);
+    for ids in links.replaced.chunks(MOST_BINDS) {
+        wrapper_job::Entity::delete_many()
+            .filter(wrapper_job::Column::WrapperId.is_in(ids.iter().copied()))
             .exec(transaction)
             .await?;
     }
-    insert_links::<wrapper_job::Entity>(transaction, &new).await?;
-    written += Written {
-        inserted: new.len() as u64,
-        updated: 0,
-        deleted: gone.len() as u64,
-    };
+    let rows = links
+        .insert
+        .iter()
+        .map(|&(wrapper_id, job_id)| wrapper_job::ActiveModel {
+            wrapper_id: Set(wrapper_id),
+            job_id: Set(job_id),
+        });
+    insert_links::<wrapper_job::Entity>(transaction, rows.collect()).await?;
+    written += links.written;
     Ok(written)
 }
 
@@ -285,7 +315,7 @@ where
 
 async fn insert_links<E>(
     transaction: &DatabaseTransaction,
-    links: &[E::ActiveModel],
+    links: Vec<E::ActiveModel>,
 ) -> Result<(), DbErr>
 where
     E: EntityTrait,
@@ -297,4 +327,20 @@ where
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_that_stay_survive_the_deletion_of_their_neighbours() {
+        let existing = HashSet::from([(1, 2), (1, 3), (4, 5)]);
+        let wanted = HashSet::from([(1, 2), (4, 5), (4, 6)]);
+        let mut links = Links::new(&existing, &wanted);
+        links.insert.sort_unstable();
+        assert_eq!(links.replaced, [1]);
+        assert_eq!(links.insert, [(1, 2), (4, 6)]);
+        assert_eq!((links.written.inserted, links.written.deleted), (1, 1));
+    }
 }

@@ -1,6 +1,5 @@
 //! The type `LogFile`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, Result};
@@ -17,7 +16,7 @@ const MOST_LINES: i32 = 10_000;
 
 /// A file that a job wrote.
 pub struct LogFile {
-    root: Arc<PathBuf>,
+    root: Arc<logs::RootFolders>,
     expid: Arc<str>,
     file: readers::LogFile,
 }

@@ -20,6 +20,7 @@ pub(super) fn read(root: &Root, expid: &Expid) -> ConfigSummary {
                 ini
             }
             Err(error) => {
+                summary.incomplete |= !matches!(error, SourceError::Missing);
                 summary.problems.push(Problem::of(path, &error));
                 Ini::default()
             }

@@ -5,10 +5,15 @@
 //! saved when it last ran (`conf/metadata/experiment_data.yml`). Loops (`FOR`) are not unrolled here: their sections
 //! are in that file.
 
-use std::{collections::HashSet, fmt::Write, fs, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Write,
+    fs,
+    path::Path,
+};
 
 use super::{
-    super::{Expid, Problem, Root, SourceError, SourceFile, shorten},
+    super::{Expid, Problem, Root, SourceError, SourceFile, SourceFingerprint},
     ConfigForm, ConfigSummary, PlatformConfig, SectionConfig, filled, read_text,
     tree::Tree,
     yaml,
@@ -28,6 +33,8 @@ pub(super) fn read(root: &Root, expid: &Expid) -> Result<ConfigSummary, SourceEr
         expid,
         files: Vec::new(),
         seen: HashSet::new(),
+        watched: BTreeMap::new(),
+        incomplete: false,
         problems: Vec::new(),
     };
     let tree = loader.load()?;
@@ -37,6 +44,8 @@ pub(super) fn read(root: &Root, expid: &Expid) -> Result<ConfigSummary, SourceEr
         expid,
     });
     summary.files = loader.files;
+    summary.incomplete = loader.incomplete;
+    summary.watched = loader.watched.into_values().collect();
     summary.problems = loader.problems;
     Ok(summary)
 }
@@ -47,6 +56,10 @@ struct Loader<'r> {
     /// What was read, in order.
     files: Vec<String>,
     seen: HashSet<String>,
+    /// What `CUSTOM_CONFIG` leads to, by path.
+    watched: BTreeMap<String, SourceFingerprint>,
+    /// Whether a file could not be read.
+    incomplete: bool,
     problems: Vec<Problem>,
 }
 
@@ -58,6 +71,7 @@ impl Loader<'_> {
             Ok(names) => names.into_iter().filter(|name| is_yaml(name)).collect(),
             Err(error) if self.root.resolve(&saved).is_err() => return Err(error),
             Err(error) => {
+                self.incomplete |= !matches!(error, SourceError::Missing);
                 self.problems.push(Problem::of(
                     self.root.relative(SourceFile::Config, self.expid),
                     &error,
@@ -108,6 +122,7 @@ impl Loader<'_> {
                 if self.seen.len() >= MAX_FILES || self.seen.contains(&path) {
                     continue;
                 }
+                self.watch(&path);
                 let Some(tree) = self.file(&path) else {
                     continue;
                 };
@@ -130,18 +145,17 @@ impl Loader<'_> {
         let path = match inside {
             Some(inside) => format!("{}/{}", self.expid, inside.trim_end_matches('/')),
             None if entry.starts_with(['/', '~', '%']) => {
-                let message = shorten(&format!(
-                    "CUSTOM_CONFIG names {entry}, which is not in the experiment's folder"
-                ));
-                self.problems.push(Problem {
+                self.problems.push(Problem::new(
                     source,
-                    message,
-                    transient: false,
-                });
+                    format_args!(
+                        "CUSTOM_CONFIG names {entry}, which is not in the experiment's folder"
+                    ),
+                ));
                 return Vec::new();
             }
             None => format!("{source}/{entry}"),
         };
+        self.watch(&path);
         let found = self.root.resolve(&path).and_then(|resolved| {
             let home = fs::canonicalize(&home)?;
             if !resolved.starts_with(&home) {
@@ -159,9 +173,21 @@ impl Loader<'_> {
             Ok(files) => files,
             Err(SourceError::Missing) => Vec::new(),
             Err(error) => {
+                self.incomplete = true;
                 self.problems.push(Problem::of(path, &error));
                 Vec::new()
             }
+        }
+    }
+
+    /// Notes the state of a path, before it is read. One that leads out of the root is not looked at.
+    fn watch(&mut self, path: &str) {
+        let inside = !matches!(self.root.resolve(path), Err(SourceError::Hostile(_)));
+        if inside && self.watched.len() < MAX_FILES && !self.watched.contains_key(path) {
+            let state = self
+                .root
+                .source_fingerprint(SourceFile::Config, path.to_owned());
+            self.watched.insert(path.to_owned(), state);
         }
     }
 
@@ -180,6 +206,7 @@ impl Loader<'_> {
         let tree = match parsed {
             Ok(tree) => tree,
             Err(error) => {
+                self.incomplete = true;
                 self.problems.push(Problem::of(path, &error));
                 return None;
             }

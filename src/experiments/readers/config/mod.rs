@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, io::Read};
 
 pub use numbers::{estimated_nodes, processing_elements, processor_count, years_per_chunk};
 
-use super::{Expid, Problem, Root, SourceError};
+use super::{Expid, Problem, Root, SourceError, SourceFingerprint};
 
 /// The largest configuration file that is read, in bytes.
 pub const MAX_CONFIG_FILE: u64 = 2 << 20;
@@ -59,6 +59,11 @@ pub struct ConfigSummary {
     pub platforms: BTreeMap<String, PlatformConfig>,
     /// The files that were read, relative to the root.
     pub files: Vec<String>,
+    /// Whether a file that belongs to it could not be read, so that what is not here may well be there.
+    pub incomplete: bool,
+    /// What `DEFAULT.CUSTOM_CONFIG` leads to, in the state from before it was read: files and folders that are not in
+    /// [`Root::fingerprints`](super::Root::fingerprints).
+    pub watched: Vec<SourceFingerprint>,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -174,6 +179,8 @@ impl ConfigSummary {
             sections: BTreeMap::new(),
             platforms: BTreeMap::new(),
             files: Vec::new(),
+            incomplete: false,
+            watched: Vec::new(),
             problems: Vec::new(),
         }
     }
