@@ -39,17 +39,6 @@ fn zero_for_none(theirs: &Value, ours: &Value) -> bool {
     theirs == 0 && ours.is_null()
 }
 
-/// Theirs is a small whole multiple of ours.
-fn divided_by_splits(theirs: &Value, ours: &Value) -> bool {
-    let number = |value: &Value| value.as_str()?.parse::<f64>().ok();
-    let (Some(theirs), Some(ours)) = (number(theirs), number(ours)) else {
-        return false;
-    };
-    [2.0, 4.0]
-        .iter()
-        .any(|splits| (theirs - ours * splits).abs() < 0.001)
-}
-
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
         expid: "d000",
@@ -128,18 +117,6 @@ pub const DIFFERENCES: &[Difference] = &[
         what: "wrappers",
         when: failed,
         because: "The old API fails where a 4.2.0 list has no tables of previews.",
-    },
-    Difference {
-        expid: "*",
-        what: "attempt.sypd",
-        when: divided_by_splits,
-        because: "The old history forgets to divide by the splits, as its own tree does for the same jobs.",
-    },
-    Difference {
-        expid: "*",
-        what: "attempt.asypd",
-        when: divided_by_splits,
-        because: "The old history forgets to divide by the splits, as its own tree does for the same jobs.",
     },
     Difference {
         expid: "*",
