@@ -70,3 +70,25 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     .limit_recursive_depth(DEPTH)
     .register_output_type::<super::node::Node>()
 }
+    // Errors do not tell names of the schema to those who guess; who may ask for it uses introspection.
+    .disable_suggestions()
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn errors_suggest_no_names() {
+        let schema = builder().finish();
+        for guess in [
+            "{ experimen { expid } }",
+            "{ experiment(expi: \"a000\") { expid } }",
+        ] {
+            let response = schema.execute(guess).await;
+            assert!(response.is_err());
+            for error in response.errors {
+                assert!(!error.message.contains("Did you mean"), "{}", error.message);
+            }
+        }
+    }
+}
