@@ -17,7 +17,10 @@ use async_graphql::{
     Executor, Name, Request, Response, ServerError, Value, Variables,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{
+            DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition,
+            OperationType, Selection, SelectionSet,
+        },
     },
 };
 use futures_util::{
@@ -79,15 +82,25 @@ impl Default for EngineSettings {
 /// Called once an operation, never once a connection: authorisation changes while a socket is open.
 pub trait RequestContext: Send + Sync + 'static {
     /// Adds the data of one operation.
-    fn attach(&self, viewer: &Arc<Viewer>, request: Request) -> Request;
+    fn attach<'a>(
+        &'a self,
+        viewer: &'a Arc<Viewer>,
+        operation: &'a Prepared,
+        request: Request,
+    ) -> BoxFuture<'a, Request>;
 }
 
 impl<F> RequestContext for F
 where
     F: Fn(&Arc<Viewer>, Request) -> Request + Send + Sync + 'static,
 {
-    fn attach(&self, viewer: &Arc<Viewer>, request: Request) -> Request {
-        self(viewer, request)
+    fn attach<'a>(
+        &'a self,
+        viewer: &'a Arc<Viewer>,
+        _operation: &'a Prepared,
+        request: Request,
+    ) -> BoxFuture<'a, Request> {
+        std::future::ready(self(viewer, request)).boxed()
     }
 }
 
@@ -142,6 +155,31 @@ impl Document {
     fn shape(&self, name: Option<&Name>, operation: &OperationDefinition) -> Arc<Shape> {
         let mut shapes = self.1.lock().unwrap_or_else(PoisonError::into_inner);
         let shape = shapes
+
+    /// Whether this field stands at the root of the operation, under any alias.
+    pub fn selects(&self, field: &str) -> bool {
+        let document = &self.document.0;
+        select(document, self.name()).is_ok_and(|(_, operation)| {
+            names(&operation.selection_set.node, &document.fragments, field)
+        })
+    }
+}
+
+/// Whether a field stands at the top of a selection. The document has passed the pre-check, which bounds the walk.
+fn names(
+    set: &SelectionSet,
+    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
+    field: &str,
+) -> bool {
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(found) => found.node.name.node == field,
+        Selection::InlineFragment(inline) => {
+            names(&inline.node.selection_set.node, fragments, field)
+        }
+        Selection::FragmentSpread(spread) => fragments
+            .get(&spread.node.fragment_name.node)
+            .is_some_and(|found| names(&found.node.selection_set.node, fragments, field)),
+    })
             .entry(name.cloned())
             .or_insert_with(|| Arc::new(Shape::of(&self.0, operation)));
         Arc::clone(shape)
@@ -261,8 +299,11 @@ impl Engine {
             .ok_or_else(|| {
                 ErrorCode::Unavailable.server_error("the server is busy, try again later")
             })?;
-        let request = self.request(operation, caller);
-        let execution = AssertUnwindSafe(self.0.schema.run(request)).catch_unwind();
+        let execution = async {
+            let request = self.request(operation, caller).await;
+            self.0.schema.run(request).await
+        };
+        let execution = AssertUnwindSafe(execution).catch_unwind();
         match timeout(limit, execution).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(panic)) => Err(panicked(panic.as_ref())),
@@ -283,10 +324,19 @@ impl Engine {
         let mut observation = Observation::begin(operation.kind, operation.name());
         let span = observation.span();
         let shape = Arc::clone(&operation.shape);
-        let request = self.request(operation, &caller);
-        let events = span.in_scope(|| self.0.schema.stream(request));
-        let events = AssertUnwindSafe(events).catch_unwind().map(|event| {
-            event.unwrap_or_else(|panic| Response::from_errors(vec![panicked(panic.as_ref())]))
+        let begin = {
+            let engine = engine.clone();
+            async move {
+                let request = engine.request(operation, &caller).await;
+                engine.0.schema.stream(request)
+            }
+        };
+        let events = stream::once(begin.instrument(span.clone())).flatten();
+        let events = AssertUnwindSafe(events).catch_unwind().map(move |event| {
+            let mut event =
+                event.unwrap_or_else(|panic| Response::from_errors(vec![panicked(panic.as_ref())]));
+            engine.bound(&mut event);
+            event
         });
         let events = events.scan(false, |ended, event| {
             let next = (!*ended).then_some(event);
@@ -305,13 +355,15 @@ impl Engine {
 
     fn request(&self, operation: Prepared, caller: &Caller) -> Request {
         // The text is not needed any more; the executor takes the document by value.
-        let mut request = Request::new(String::new()).variables(operation.variables);
-        request.operation_name = operation.operation_name;
+        let variables = std::mem::take(&mut operation.variables);
+        let mut request = Request::new(String::new()).variables(variables);
+        request.operation_name = operation.operation_name.clone();
         request.set_parsed_query(operation.document.0.clone());
         if let Some(id) = &caller.resume_from {
             request = request.data(ResumeFrom(id.clone()));
         }
-        self.0.context.attach(&caller.viewer, request)
+        let context = &self.0.context;
+        context.attach(&caller.viewer, &operation, request).await
     }
 }
 
