@@ -78,6 +78,14 @@ pub fn check_document(document: &ExecutableDocument, limits: &Limits) -> Result<
             at_most_levels(shape.depth, limits.max_depth)?;
         }
     }
+    // Validation would refuse these too, but only after it has walked them.
+    if let Some(name) = measure.unused() {
+        let shape = measure.fragment(name)?;
+        at_most(NODES, shape.nodes, limits.max_nodes)?;
+        at_most_levels(shape.nesting, limits.max_nesting)?;
+        let message = format!("the fragment \"{name}\" is not used");
+        return Err(ErrorCode::BadInput.server_error(message));
+    }
     Ok(())
 }
 
@@ -133,6 +141,14 @@ struct Shape {
 }
 
 impl Shape {
+    /// The shape of a spread or an inline fragment of this content.
+    fn in_fragment(self) -> Self {
+        Self {
+            nodes: self.nodes.saturating_add(1),
+            ..self
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.nodes = self.nodes.saturating_add(other.nodes);
         self.aliases = self.aliases.saturating_add(other.aliases);
@@ -169,6 +185,12 @@ impl<'a> Measure<'a> {
         }
     }
 
+    /// The first by name of the fragments that have not been measured.
+    fn unused(&self) -> Option<&'a Name> {
+        let all = self.document.fragments.keys();
+        all.filter(|name| !self.fragments.contains_key(name)).min()
+    }
+
     /// Recursion follows what the document expands to, and so the limit on that bounds it too.
     fn selection_set(&mut self, set: &'a SelectionSet) -> Result<Shape, ServerError> {
         self.level += 1;
@@ -178,9 +200,11 @@ impl<'a> Measure<'a> {
             let mut shape = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
                 Selection::InlineFragment(inline) => self
-                    .selection_set(&inline.node.selection_set.node)?,
+                    .selection_set(&inline.node.selection_set.node)?
+                    .in_fragment(),
                 Selection::FragmentSpread(spread) => self
-                    .fragment(&spread.node.fragment_name.node)?,
+                    .fragment(&spread.node.fragment_name.node)?
+                    .in_fragment(),
             };
             shape.directives = shape
                 .directives
@@ -223,7 +247,8 @@ impl<'a> Measure<'a> {
             None => {}
         }
         let Some(definition) = self.document.fragments.get(name) else {
-            return Ok(Shape::default());
+            let message = format!("the fragment \"{name}\" is not defined");
+            return Err(ErrorCode::BadInput.server_error(message));
         };
         self.fragments.insert(name, Progress::Open);
         let shape = self.define(&definition.node)?;
@@ -237,5 +262,115 @@ impl<'a> Measure<'a> {
             .directives
             .saturating_add(definition.directives.len() as u64);
         Ok(shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(text: &str) -> Result<(), (String, String)> {
+        check_with(text, &Limits::default())
+    }
+
+    fn check_with(text: &str, limits: &Limits) -> Result<(), (String, String)> {
+        check_document(&parse_query(text).unwrap(), limits).map_err(|error| {
+            let code = super::super::error::code_of(&error).unwrap_or_default();
+            (code.to_owned(), error.message)
+        })
+    }
+
+    /// Each fragment spreads the next one twice.
+    fn doubling(start: &str, fragments: usize, last: &str) -> String {
+        let mut text = start.to_owned();
+        for number in 0..fragments {
+            let next = number + 1;
+            text += &format!(" fragment f{number} on Query {{ ...f{next} ...f{next} }}");
+        }
+        text + last
+    }
+
+    #[test]
+    fn a_spread_needs_its_fragment() {
+        let bomb = doubling("{ ...f0 }", 30, " fragment f30 on Query { ...nope }");
+        let (code, message) = check(&bomb).unwrap_err();
+        assert_eq!(code, "BAD_INPUT");
+        assert_eq!(message, "the fragment \"nope\" is not defined");
+    }
+
+    #[test]
+    fn spreads_and_inline_fragments_weigh() {
+        let inline = format!(" fragment f30 on Query {{ {} }}", "... { a } ".repeat(2));
+        for bomb in [
+            doubling("{ ...f0 }", 30, " fragment f30 on Query { a }"),
+            doubling(
+                "{ a { ...f0 } b { ...f0 } }",
+                12,
+                &inline.replace("f30", "f12"),
+            ),
+            doubling("{ a }", 30, " fragment f30 on Query { a }"),
+            format!(
+                "{{ a {} }}",
+                "... { ... on Query { __typename } } ".repeat(1_700)
+            ),
+            format!("query A {{ a }} query B {{ {} }}", "...f ".repeat(2_500))
+                + " fragment f on Query { a }",
+        ] {
+            let (code, message) = check(&bomb).unwrap_err();
+            assert_eq!(code, "TOO_COMPLEX", "{message}");
+            assert!(message.contains("fields and fragments"), "{message}");
+        }
+        let nest = format!("{}{{ a }}{}", "{ ... ".repeat(61), "}".repeat(61));
+        assert_eq!(check(&nest).unwrap_err().0, "TOO_COMPLEX");
+        let directives = format!("{{ {} }}", "... @include(if: true) { a } ".repeat(101));
+        assert_eq!(check(&directives).unwrap_err().0, "TOO_COMPLEX");
+    }
+
+    #[test]
+    fn every_fragment_is_used() {
+        let (code, message) = check("{ a } fragment f on Query { a }").unwrap_err();
+        assert_eq!(
+            (code.as_str(), message.as_str()),
+            ("BAD_INPUT", "the fragment \"f\" is not used")
+        );
+        for circle in [
+            "{ a } fragment f on Query { ...g } fragment g on Query { ...f }",
+            "{ ...f } fragment f on Query { a { ...f } }",
+        ] {
+            assert!(check(circle).unwrap_err().1.ends_with("spreads itself"));
+        }
+        assert_eq!(
+            check("{ ...f b { ...f } } fragment f on Query { a }"),
+            Ok(())
+        );
+    }
+
+    proptest! {
+        /// What is remembered of fragments equals what they expand to.
+        #[test]
+        fn remembered_sizes_are_true(
+            fragments in prop::collection::vec(prop::collection::vec(1..9_usize, 0..4), 1..9),
+        ) {
+            // Each spreads some of those behind it, and always the next one, so that all are used.
+            let targets = |number: usize| {
+                let next = (number + 1 < fragments.len()).then_some(number + 1);
+                let further = fragments[number].iter().map(move |step| number + step);
+                next.into_iter().chain(further.filter(|target| *target < fragments.len()))
+            };
+            let mut sizes = vec![0_u64; fragments.len()];
+            let mut text = String::from("{ ...f0 }");
+            for number in (0..fragments.len()).rev() {
+                sizes[number] = 1 + targets(number).map(|target| 1 + sizes[target]).sum::<u64>();
+                let spreads: String = targets(number).map(|target| format!("...f{target} ")).collect();
+                text += &format!(" fragment f{number} on Query {{ a {spreads} }}");
+            }
+            let limits = |max_nodes| Limits { max_nodes, max_root_fields: u64::MAX, ..Limits::default() };
+            let all = 1 + sizes[0];
+            prop_assert!(check_with(&text, &limits(all)).is_ok());
+            prop_assert!(check_with(&text, &limits(all - 1)).is_err());
+        }
     }
 }
