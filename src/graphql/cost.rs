@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     BaseType, ExecutableDocument, Field, FieldDefinition, OperationDefinition, OperationType,
-    Selection, SelectionSet, TypeKind, TypeSystemDefinition,
+    Selection, SelectionSet, Type, TypeKind, TypeSystemDefinition,
 };
 use async_graphql::{Name, ServerError, Value, Variables};
 
@@ -40,6 +40,8 @@ type Fields = HashMap<Name, FieldType>;
 
 #[derive(Debug)]
 struct FieldType {
+    /// The type as it stands in the schema.
+    declared: Type,
     /// The type without lists and non-null.
     of: Name,
     is_list: bool,
@@ -99,13 +101,25 @@ impl FieldTypes {
         }
     }
 
+    /// The name of the type that operations of this kind start from.
+    pub fn root_name(&self, kind: OperationType) -> Option<&Name> {
+        match kind {
+            OperationType::Query => self.query.as_ref(),
+            OperationType::Mutation => self.mutation.as_ref(),
+            OperationType::Subscription => self.subscription.as_ref(),
+        }
+    }
+
+    /// The type of a field of a type.
+    pub fn type_of(&self, parent: &Name, field: &Name) -> Option<&Type> {
+        self.types
+            .get(parent)?
+            .get(field)
+            .map(|field| &field.declared)
+    }
+
     fn root(&self, kind: OperationType) -> Option<&Fields> {
-        let name = match kind {
-            OperationType::Query => &self.query,
-            OperationType::Mutation => &self.mutation,
-            OperationType::Subscription => &self.subscription,
-        };
-        self.types.get(name.as_ref()?)
+        self.types.get(self.root_name(kind)?)
     }
 }
 
@@ -129,6 +143,7 @@ impl FieldType {
             }
         };
         let this = Self {
+            declared: field.ty.node,
             of,
             is_list,
             is_page: false,

@@ -38,9 +38,9 @@ use super::{
     cost::{self, FieldTypes},
     error::{self, ErrorCode},
     observe::Observation,
-    order::Shape,
     precheck::{self, Limits},
     request::GraphQlRequest,
+    shape::Shape,
     size,
 };
 use crate::auth::Viewer;
@@ -186,11 +186,16 @@ fn names(
 struct Document(ExecutableDocument, Mutex<HashMap<Option<Name>, Arc<Shape>>>);
 
 impl Document {
-    fn shape(&self, name: Option<&Name>, operation: &OperationDefinition) -> Arc<Shape> {
+    fn shape(
+        &self,
+        name: Option<&Name>,
+        operation: &OperationDefinition,
+        types: &FieldTypes,
+    ) -> Arc<Shape> {
         let mut shapes = self.1.lock().unwrap_or_else(PoisonError::into_inner);
         let shape = shapes
             .entry(name.cloned())
-            .or_insert_with(|| Arc::new(Shape::of(&self.0, operation)));
+            .or_insert_with(|| Arc::new(Shape::of(&self.0, operation, types)));
         Arc::clone(shape)
     }
 }
@@ -266,7 +271,7 @@ impl Engine {
         Ok(Prepared {
             kind: operation.ty,
             operation_name: name.map(ToString::to_string),
-            shape: document.shape(name, operation),
+            shape: document.shape(name, operation, &self.0.types),
             document: Arc::clone(&document),
             variables: request.variables,
         })
@@ -303,7 +308,7 @@ impl Engine {
             .await
             .unwrap_or_else(|error| Response::from_errors(vec![error]));
         self.bound(&mut response);
-        shape.arrange(&mut response.data);
+        shape.restore(&mut response);
         span.in_scope(|| error::finish(&mut response));
         observation.end(&response);
         response
@@ -368,7 +373,7 @@ impl Engine {
         });
         events
             .map(move |mut response| {
-                shape.arrange(&mut response.data);
+                shape.restore(&mut response);
                 span.in_scope(|| error::finish(&mut response));
                 observation.event(&response);
                 response
