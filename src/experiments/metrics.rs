@@ -40,7 +40,8 @@ pub struct YearsPerDay {
     pub asypd: Option<f64>,
 }
 
-/// The speed of a completed attempt at a job with a chunk; `years` are those of a whole chunk, divided by its splits.
+/// The speed of a completed attempt at a job with a chunk. Each split of a chunk counts with the years of the whole, as
+/// in the job history of Autosubmit API.
 pub fn years_per_day(
     attempt: &job_attempt::Model,
     run: Option<&experiment_run::Model>,
@@ -54,10 +55,9 @@ pub fn years_per_day(
         run.chunk_unit.as_deref().unwrap_or_default(),
         run.chunk_size.unwrap_or_default(),
     );
-    let splits = attempt.splits.filter(|splits| *splits > 0).unwrap_or(1);
     let (queue, running) = seconds(attempt);
-    let share = years * SECONDS_PER_DAY / as_f64(splits);
-    let per = |seconds: f64| (seconds > 0.0 && share > 0.0).then(|| share / seconds);
+    let simulated = years * SECONDS_PER_DAY;
+    let per = |seconds: f64| (seconds > 0.0 && simulated > 0.0).then(|| simulated / seconds);
     YearsPerDay {
         sypd: per(as_f64(running)),
         asypd: per(as_f64(queue + running) + mean_post_seconds),

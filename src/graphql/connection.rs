@@ -29,14 +29,16 @@ impl PageInfo {
     }
 }
 
-/// Defines the connection and the edge of a type. `totalCount` is there only when the query selects it.
+/// Defines the connection and the edge of a type. `totalCount` is there only when the query selects it, and edges are
+/// made only then too.
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ty, $list:literal, $element:literal) => {
         #[doc = $list]
         #[derive(async_graphql::SimpleObject)]
+        #[graphql(complex)]
         pub struct $connection {
-            /// The elements of this page with their cursors.
-            pub edges: Vec<$edge>,
+            #[graphql(skip)]
+            cursors: Vec<String>,
             /// The elements of this page.
             pub nodes: Vec<$node>,
             /// Where this page stands in the list.
@@ -64,24 +66,108 @@ macro_rules! connection {
             ) -> Self {
                 let cursors: Vec<String> = slice.rows.iter().map(cursor).collect();
                 let page_info = $crate::graphql::connection::PageInfo::new(&slice, &cursors);
-                let nodes: Vec<$node> = slice.rows.into_iter().map(node).collect();
-                let edges = cursors
-                    .into_iter()
-                    .zip(&nodes)
-                    .map(|(cursor, node)| $edge {
-                        cursor,
-                        node: node.clone(),
-                    })
-                    .collect();
                 Self {
-                    edges,
-                    nodes,
+                    cursors,
+                    nodes: slice.rows.into_iter().map(node).collect(),
                     page_info,
                     total_count: $crate::graphql::number::count(total_count.unwrap_or_default()),
                 }
+            }
+        }
+
+        #[async_graphql::ComplexObject]
+        impl $connection {
+            /// The elements of this page with their cursors.
+            async fn edges(&self) -> Vec<$edge> {
+                self.cursors
+                    .iter()
+                    .zip(&self.nodes)
+                    .map(|(cursor, node)| $edge {
+                        cursor: cursor.clone(),
+                        node: node.clone(),
+                    })
+                    .collect()
             }
         }
     };
 }
 
 pub(crate) use connection;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+
+    use super::*;
+
+    /// Its clones are counted by the references to its text.
+    #[derive(Clone)]
+    pub struct Item(Arc<str>);
+
+    #[Object]
+    impl Item {
+        async fn name(&self) -> &str {
+            &self.0
+        }
+
+        async fn clones(&self) -> usize {
+            Arc::strong_count(&self.0)
+        }
+    }
+
+    connection!(
+        Items,
+        ItemEdge,
+        Item,
+        "A page of items.",
+        "An item in a page."
+    );
+
+    struct Query;
+
+    #[Object]
+    impl Query {
+        async fn items(&self) -> Items {
+            let slice = Slice {
+                rows: vec!["a", "b"],
+                has_previous: false,
+                has_next: true,
+            };
+            Items::new(
+                slice,
+                None,
+                |row| format!("at {row}"),
+                |row| Item(Arc::from(row)),
+            )
+        }
+    }
+
+    #[tokio::test]
+    async fn edges_are_made_when_they_are_asked_for() {
+        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let answer = |query: &'static str| {
+            let schema = schema.clone();
+            async move {
+                schema
+                    .execute(query)
+                    .await
+                    .into_result()
+                    .unwrap()
+                    .data
+                    .to_string()
+            }
+        };
+        assert_eq!(
+            answer("{ items { nodes { name clones } pageInfo { startCursor endCursor } } }").await,
+            "{items: {nodes: [{name: \"a\", clones: 1}, {name: \"b\", clones: 1}], \
+             pageInfo: {startCursor: \"at a\", endCursor: \"at b\"}}}"
+        );
+        assert_eq!(
+            answer("{ items { edges { cursor node { name } } } }").await,
+            "{items: {edges: [{cursor: \"at a\", node: {name: \"a\"}}, \
+             {cursor: \"at b\", node: {name: \"b\"}}]}}"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! The one place where operations run, whatever transport brought them.
 //!
-//! Text → lexical check → parser → pre-check → executor. Parsed and checked documents are kept by
+//! Text → lexical check → parser → pre-check → cost → executor. Parsed and checked documents are kept by
 //! their text in a bounded cache: clients send few different documents many times. Each operation runs
 //! inside one tracing span, which never holds variables, and is counted once.
 //!
@@ -14,10 +14,14 @@ use std::{
 };
 
 use async_graphql::{
-    Executor, Name, Request, Response, ServerError, Value, Variables,
+    Executor, Name, ObjectType, Positioned, Request, Response, Schema, ServerError,
+    SubscriptionType, Value, Variables,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{
+            DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition,
+            OperationType, Selection, SelectionSet,
+        },
     },
 };
 use futures_util::{
@@ -31,11 +35,13 @@ use tokio::{sync::Semaphore, time::timeout};
 use tracing::Instrument;
 
 use super::{
+    cost::{self, FieldTypes},
     error::{self, ErrorCode},
     observe::Observation,
     order::Shape,
     precheck::{self, Limits},
     request::GraphQlRequest,
+    size,
 };
 use crate::auth::Viewer;
 
@@ -59,6 +65,9 @@ pub struct EngineSettings {
     pub queue_timeout: Duration,
     /// Memory for parsed documents, in bytes (estimated).
     pub document_cache_bytes: u64,
+    /// Bytes of one answer (estimated); a larger one is answered `TOO_COMPLEX`. A second line behind `max_cost`, which
+    /// knows how many fields there can be and not how long their texts are.
+    pub max_answer_bytes: usize,
 }
 
 impl Default for EngineSettings {
@@ -70,24 +79,37 @@ impl Default for EngineSettings {
             max_concurrent: 256,
             queue_timeout: Duration::from_secs(5),
             document_cache_bytes: 16 * 1024 * 1024,
+            max_answer_bytes: 64 * 1024 * 1024,
         }
     }
 }
 
-/// What each operation finds in its request data: the viewer, fresh loaders.
+/// What each operation finds in its request data: the viewer, fresh loaders, what has to be read before all fields.
 ///
-/// Called once an operation, never once a connection: authorisation changes while a socket is open.
+/// Called once an operation, never once a connection: authorisation changes while a socket is open. What it awaits is
+/// over before the first resolver begins.
 pub trait RequestContext: Send + Sync + 'static {
     /// Adds the data of one operation.
-    fn attach(&self, viewer: &Arc<Viewer>, request: Request) -> Request;
+    fn attach<'a>(
+        &'a self,
+        viewer: &'a Arc<Viewer>,
+        operation: &'a Prepared,
+        request: Request,
+    ) -> BoxFuture<'a, Request>;
 }
 
+/// A function is enough where nothing has to be awaited.
 impl<F> RequestContext for F
 where
     F: Fn(&Arc<Viewer>, Request) -> Request + Send + Sync + 'static,
 {
-    fn attach(&self, viewer: &Arc<Viewer>, request: Request) -> Request {
-        self(viewer, request)
+    fn attach<'a>(
+        &'a self,
+        viewer: &'a Arc<Viewer>,
+        _operation: &'a Prepared,
+        request: Request,
+    ) -> BoxFuture<'a, Request> {
+        std::future::ready(self(viewer, request)).boxed()
     }
 }
 
@@ -133,6 +155,31 @@ impl Prepared {
     pub fn name(&self) -> Option<&str> {
         self.operation_name.as_deref()
     }
+
+    /// Whether this field stands at the root of the operation, under any alias.
+    pub fn selects(&self, field: &str) -> bool {
+        let document = &self.document.0;
+        select(document, self.name()).is_ok_and(|(_, operation)| {
+            names(&operation.selection_set.node, &document.fragments, field)
+        })
+    }
+}
+
+/// Whether a field stands at the top of a selection. The document has passed the pre-check, which bounds the walk.
+fn names(
+    set: &SelectionSet,
+    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
+    field: &str,
+) -> bool {
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(found) => found.node.name.node == field,
+        Selection::InlineFragment(inline) => {
+            names(&inline.node.selection_set.node, fragments, field)
+        }
+        Selection::FragmentSpread(spread) => fragments
+            .get(&spread.node.fragment_name.node)
+            .is_some_and(|found| names(&found.node.selection_set.node, fragments, field)),
+    })
 }
 
 /// A parsed document and the shapes of the answers to its operations, each made when it is first asked for.
@@ -154,6 +201,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     schema: Box<dyn ErasedSchema>,
+    types: FieldTypes,
     context: Box<dyn RequestContext>,
     settings: EngineSettings,
     documents: Cache<String, Arc<Document>>,
@@ -163,11 +211,21 @@ struct Inner {
 impl Engine {
     /// `schema` is any async-graphql schema; its own depth limits must not be tighter than
     /// `settings.limits`, or clients get their vaguer messages.
-    pub fn new(
-        schema: impl Executor,
+    pub fn new<Q, M, S>(
+        schema: Schema<Q, M, S>,
         context: impl RequestContext,
         settings: EngineSettings,
-    ) -> Self {
+    ) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        // Without types every field with a selection counts as a list: too strict, and never too lax.
+        let types = FieldTypes::read(&schema.sdl()).unwrap_or_else(|error| {
+            tracing::error!(%error, "the schema cannot be read: the cost of operations is guessed");
+            FieldTypes::default()
+        });
         let documents = Cache::builder()
             .max_capacity(settings.document_cache_bytes)
             .weigher(|text: &String, _| {
@@ -177,6 +235,7 @@ impl Engine {
         let turns = Semaphore::new(settings.max_concurrent.min(Semaphore::MAX_PERMITS));
         Self(Arc::new(Inner {
             schema: Box::new(schema),
+            types,
             context: Box::new(context),
             settings,
             documents,
@@ -202,7 +261,8 @@ impl Engine {
         let document = self.document(&request.query)?;
         let (name, operation) = select(&document.0, request.operation_name.as_deref())?;
         check_required(operation, &request.variables)?;
-        precheck::check_cost(&document.0, operation, &request.variables, self.limits())?;
+        let (types, limits) = (&self.0.types, self.limits());
+        cost::check(&document.0, operation, &request.variables, types, limits)?;
         Ok(Prepared {
             kind: operation.ty,
             operation_name: name.map(ToString::to_string),
@@ -242,6 +302,7 @@ impl Engine {
             .instrument(span.clone())
             .await
             .unwrap_or_else(|error| Response::from_errors(vec![error]));
+        self.bound(&mut response);
         shape.arrange(&mut response.data);
         span.in_scope(|| error::finish(&mut response));
         observation.end(&response);
@@ -261,8 +322,11 @@ impl Engine {
             .ok_or_else(|| {
                 ErrorCode::Unavailable.server_error("the server is busy, try again later")
             })?;
-        let request = self.request(operation, caller);
-        let execution = AssertUnwindSafe(self.0.schema.run(request)).catch_unwind();
+        let execution = async {
+            let request = self.request(operation, caller).await;
+            self.0.schema.run(request).await
+        };
+        let execution = AssertUnwindSafe(execution).catch_unwind();
         match timeout(limit, execution).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(panic)) => Err(panicked(panic.as_ref())),
@@ -283,10 +347,19 @@ impl Engine {
         let mut observation = Observation::begin(operation.kind, operation.name());
         let span = observation.span();
         let shape = Arc::clone(&operation.shape);
-        let request = self.request(operation, &caller);
-        let events = span.in_scope(|| self.0.schema.stream(request));
-        let events = AssertUnwindSafe(events).catch_unwind().map(|event| {
-            event.unwrap_or_else(|panic| Response::from_errors(vec![panicked(panic.as_ref())]))
+        let begin = {
+            let engine = engine.clone();
+            async move {
+                let request = engine.request(operation, &caller).await;
+                engine.0.schema.stream(request)
+            }
+        };
+        let events = stream::once(begin.instrument(span.clone())).flatten();
+        let events = AssertUnwindSafe(events).catch_unwind().map(move |event| {
+            let mut event =
+                event.unwrap_or_else(|panic| Response::from_errors(vec![panicked(panic.as_ref())]));
+            engine.bound(&mut event);
+            event
         });
         let events = events.scan(false, |ended, event| {
             let next = (!*ended).then_some(event);
@@ -303,15 +376,26 @@ impl Engine {
             .boxed()
     }
 
-    fn request(&self, operation: Prepared, caller: &Caller) -> Request {
+    /// Gives up an answer that is too large.
+    fn bound(&self, response: &mut Response) {
+        let limit = self.0.settings.max_answer_bytes;
+        if size::exceeds(&response.data, limit) {
+            let message = format!("the answer has more than {limit} bytes; ask for less");
+            *response = Response::from_errors(vec![ErrorCode::TooComplex.server_error(message)]);
+        }
+    }
+
+    async fn request(&self, mut operation: Prepared, caller: &Caller) -> Request {
         // The text is not needed any more; the executor takes the document by value.
-        let mut request = Request::new(String::new()).variables(operation.variables);
-        request.operation_name = operation.operation_name;
+        let variables = std::mem::take(&mut operation.variables);
+        let mut request = Request::new(String::new()).variables(variables);
+        request.operation_name = operation.operation_name.clone();
         request.set_parsed_query(operation.document.0.clone());
         if let Some(id) = &caller.resume_from {
             request = request.data(ResumeFrom(id.clone()));
         }
-        self.0.context.attach(&caller.viewer, request)
+        let context = &self.0.context;
+        context.attach(&caller.viewer, &operation, request).await
     }
 }
 
@@ -390,3 +474,6 @@ impl<E: Executor> ErasedSchema for E {
         self.execute_stream(request, None)
     }
 }
+
+#[cfg(test)]
+mod tests;

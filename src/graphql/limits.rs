@@ -14,7 +14,7 @@ pub struct Limits {
     pub max_nesting: usize,
     /// Fields in one another, in an operation on data.
     pub max_depth: usize,
-    /// Fields of all operations of the document together.
+    /// Fields, spreads and inline fragments of all operations of the document together.
     pub max_nodes: u64,
     /// Fields with an alias, in one operation.
     pub max_aliases: u64,
@@ -22,15 +22,22 @@ pub struct Limits {
     pub max_root_fields: u64,
     /// Directives in one operation.
     pub max_directives: u64,
-    /// Fields that the answer may have, in an operation on data.
+    /// The cost of one operation: the fields that its answer may have. What stands below a list counts once for each
+    /// item: a list with pages has as many as its argument `first` or `last` says, a list by `ids` as many as there
+    /// are ids, any other list `unpaged_list`, and what stands in several lists counts for the product. Spreads and
+    /// inline fragments count as fields. The tail of a log counts by its argument `lines`.
     pub max_cost: u64,
-    /// Items that a list without `first` and `last` counts for.
+    /// Items that a list with pages counts for when neither `first` nor `last` is given.
     pub default_page: u64,
     /// Items that any page counts for at most; resolvers refuse or clamp larger pages themselves.
     pub max_page: u64,
+    /// Items that a list without pages counts for.
+    pub unpaged_list: u64,
+    /// Lines of a log that count as one field.
+    pub lines_per_field: u64,
     /// Fields in one another, in an operation on the schema.
     pub introspection_depth: usize,
-    /// Fields of an operation on the schema.
+    /// Fields, spreads and inline fragments of an operation on the schema.
     pub introspection_nodes: u64,
     /// Lists in one another, in an operation on the schema.
     pub introspection_list_depth: usize,
@@ -47,9 +54,11 @@ impl Default for Limits {
             max_aliases: 200,
             max_root_fields: 30,
             max_directives: 100,
-            max_cost: 2_000_000,
+            max_cost: 400_000,
             default_page: 50,
             max_page: 1_000,
+            unpaged_list: 10,
+            lines_per_field: 10,
             introspection_depth: 24,
             introspection_nodes: 1_000,
             introspection_list_depth: 3,

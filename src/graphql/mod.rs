@@ -3,6 +3,7 @@
 pub mod accounts;
 mod connection;
 pub mod context;
+pub mod cost;
 pub mod engine;
 pub mod error;
 mod events;
@@ -19,4 +20,5 @@ mod order;
 pub mod precheck;
 pub mod request;
 pub mod schema;
+mod size;
 mod user_error;

@@ -2,25 +2,20 @@
 //!
 //! A document of N fragments, each spreading the next one twice, stands for 2^N fields. Here the size
 //! of each fragment is computed once and remembered, with saturating arithmetic, so that the work is
-//! linear in the document's text however large the thing is that it stands for.
+//! linear in the document's text however large the thing is that it stands for. A spread and an inline
+//! fragment count as much as a field, because whoever expands them walks them, whether fields come of it
+//! or not. For the same reason every spread must find its fragment, and every fragment a spread.
 //!
 //! Two budgets: one for data, and one for operations that only ask for the schema. Introspection needs
 //! more depth and less breadth: the standard query of GraphiQL and of code generators is 15 levels deep.
 //! Its lists may not be nested in one another without end either; graphql-js has the same rule
 //! (`MaxIntrospectionDepthRule`). An operation that mixes both has to fit both.
-//!
-//! The *cost* of an operation is the number of fields that its answer can have: what stands below a
-//! list counts once for each item of a page. The page is the argument `first` or `last`: a literal, the
-//! value of a variable or the variable's default; a field with `edges` or `nodes` below it and neither
-//! argument has a page of the default size. Pages are clamped before they are multiplied.
 
-use std::{collections::HashMap, convert::Infallible};
+use std::collections::HashMap;
 
 use async_graphql::{
-    Name, ServerError, Value, Variables,
-    parser::types::{
-        ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
-    },
+    Name, ServerError,
+    parser::types::{ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet},
 };
 
 pub use super::limits::Limits;
@@ -28,6 +23,9 @@ use super::{
     error::ErrorCode,
     lexer::{self, LexicalError, LexicalLimits},
 };
+
+/// What messages call nodes.
+const NODES: &str = "fields and fragments";
 
 /// Fields of `__Type` and its kin that are lists.
 const INTROSPECTION_LISTS: [&str; 6] = [
@@ -58,18 +56,12 @@ pub fn check_text(text: &str, limits: &Limits) -> Result<(), ServerError> {
 /// Checks all that does not depend on variables: every operation and every fragment, because the
 /// validation that follows walks them all.
 pub fn check_document(document: &ExecutableDocument, limits: &Limits) -> Result<(), ServerError> {
-    let variables = Variables::default();
-    let mut measure = Measure::new(document, limits, Pages::fixed(limits, &variables));
-    for name in document.fragments.keys() {
-        let shape = measure.fragment(name)?;
-        at_most("fields", shape.nodes, limits.max_nodes)?;
-        at_most_levels(shape.nesting, limits.max_nesting)?;
-    }
+    let mut measure = Measure::new(document, limits);
     let mut nodes = 0_u64;
     for (_, operation) in document.operations.iter() {
         let shape = measure.selection_set(&operation.node.selection_set.node)?;
         nodes = nodes.saturating_add(shape.nodes);
-        at_most("fields", nodes, limits.max_nodes)?;
+        at_most(NODES, nodes, limits.max_nodes)?;
         at_most_levels(shape.nesting, limits.max_nesting)?;
         at_most("fields with an alias", shape.aliases, limits.max_aliases)?;
         at_most(
@@ -86,27 +78,15 @@ pub fn check_document(document: &ExecutableDocument, limits: &Limits) -> Result<
             at_most_levels(shape.depth, limits.max_depth)?;
         }
     }
-    Ok(())
-}
-
-/// Checks the cost of the operation that is about to run, with the page sizes of its variables.
-/// Expects that [`check_document`] has passed.
-pub fn check_cost(
-    document: &ExecutableDocument,
-    operation: &OperationDefinition,
-    variables: &Variables,
-    limits: &Limits,
-) -> Result<u64, ServerError> {
-    let mut measure = Measure::new(document, limits, Pages::of(operation, limits, variables));
-    let shape = measure.selection_set(&operation.selection_set.node)?;
-    let cost = shape.cost.saturating_add(shape.item_cost);
-    if shape.asks_data && cost > limits.max_cost {
-        return Err(ErrorCode::TooComplex.server_error(format!(
-            "the answer could have {cost} fields, the limit is {}; ask for smaller pages",
-            limits.max_cost
-        )));
+    // Validation would refuse these too, but only after it has walked them.
+    if let Some(name) = measure.unused() {
+        let shape = measure.fragment(name)?;
+        at_most(NODES, shape.nodes, limits.max_nodes)?;
+        at_most_levels(shape.nesting, limits.max_nesting)?;
+        let message = format!("the fragment \"{name}\" is not used");
+        return Err(ErrorCode::BadInput.server_error(message));
     }
-    Ok(cost)
+    Ok(())
 }
 
 fn check_introspection(shape: &Shape, limits: &Limits) -> Result<(), ServerError> {
@@ -144,6 +124,7 @@ fn at_most_levels(actual: usize, limit: usize) -> Result<(), ServerError> {
 /// What a selection set amounts to with its fragments expanded.
 #[derive(Clone, Copy, Debug, Default)]
 struct Shape {
+    /// Fields, spreads and inline fragments.
     nodes: u64,
     aliases: u64,
     directives: u64,
@@ -157,13 +138,17 @@ struct Shape {
     top_fields: u64,
     asks_schema: bool,
     asks_data: bool,
-    /// Fields of the answer, without those below `edges` and `nodes` at the top.
-    cost: u64,
-    /// Fields of the answer below `edges` and `nodes` at the top, for one item.
-    item_cost: u64,
 }
 
 impl Shape {
+    /// The shape of a spread or an inline fragment of this content.
+    fn in_fragment(self) -> Self {
+        Self {
+            nodes: self.nodes.saturating_add(1),
+            ..self
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.nodes = self.nodes.saturating_add(other.nodes);
         self.aliases = self.aliases.saturating_add(other.aliases);
@@ -174,8 +159,6 @@ impl Shape {
         self.top_fields = self.top_fields.saturating_add(other.top_fields);
         self.asks_schema |= other.asks_schema;
         self.asks_data |= other.asks_data;
-        self.cost = self.cost.saturating_add(other.cost);
-        self.item_cost = self.item_cost.saturating_add(other.item_cost);
     }
 }
 
@@ -187,21 +170,25 @@ enum Progress {
 struct Measure<'a> {
     document: &'a ExecutableDocument,
     limits: &'a Limits,
-    pages: Pages<'a>,
     fragments: HashMap<&'a Name, Progress>,
     /// Selection sets that are being measured.
     level: usize,
 }
 
 impl<'a> Measure<'a> {
-    fn new(document: &'a ExecutableDocument, limits: &'a Limits, pages: Pages<'a>) -> Self {
+    fn new(document: &'a ExecutableDocument, limits: &'a Limits) -> Self {
         Self {
             document,
             limits,
-            pages,
             fragments: HashMap::with_capacity(document.fragments.len()),
             level: 0,
         }
+    }
+
+    /// The first by name of the fragments that have not been measured.
+    fn unused(&self) -> Option<&'a Name> {
+        let all = self.document.fragments.keys();
+        all.filter(|name| !self.fragments.contains_key(name)).min()
     }
 
     /// Recursion follows what the document expands to, and so the limit on that bounds it too.
@@ -212,12 +199,12 @@ impl<'a> Measure<'a> {
         for selection in &set.items {
             let mut shape = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
-                Selection::InlineFragment(inline) => {
-                    self.selection_set(&inline.node.selection_set.node)?
-                }
-                Selection::FragmentSpread(spread) => {
-                    self.fragment(&spread.node.fragment_name.node)?
-                }
+                Selection::InlineFragment(inline) => self
+                    .selection_set(&inline.node.selection_set.node)?
+                    .in_fragment(),
+                Selection::FragmentSpread(spread) => self
+                    .fragment(&spread.node.fragment_name.node)?
+                    .in_fragment(),
             };
             shape.directives = shape
                 .directives
@@ -235,8 +222,6 @@ impl<'a> Measure<'a> {
         let name = field.name.node.as_str();
         let below = self.selection_set(&field.selection_set.node)?;
         let is_list = INTROSPECTION_LISTS.contains(&name);
-        let cost = self.pages.cost(field, &below).saturating_add(1);
-        let is_item = matches!(name, "edges" | "nodes");
         Ok(Shape {
             nodes: below.nodes.saturating_add(1),
             aliases: below
@@ -249,12 +234,9 @@ impl<'a> Measure<'a> {
             top_fields: 1,
             asks_schema: matches!(name, "__schema" | "__type"),
             asks_data: !name.starts_with("__"),
-            cost: if is_item { 0 } else { cost },
-            item_cost: if is_item { cost } else { 0 },
         })
     }
 
-    /// A fragment that is not defined counts for nothing: validation refuses the document.
     fn fragment(&mut self, name: &'a Name) -> Result<Shape, ServerError> {
         match self.fragments.get(name) {
             Some(Progress::Done(shape)) => return Ok(*shape),
@@ -265,7 +247,8 @@ impl<'a> Measure<'a> {
             None => {}
         }
         let Some(definition) = self.document.fragments.get(name) else {
-            return Ok(Shape::default());
+            let message = format!("the fragment \"{name}\" is not defined");
+            return Err(ErrorCode::BadInput.server_error(message));
         };
         self.fragments.insert(name, Progress::Open);
         let shape = self.define(&definition.node)?;
@@ -282,78 +265,112 @@ impl<'a> Measure<'a> {
     }
 }
 
-/// The sizes of pages.
-struct Pages<'a> {
-    limits: &'a Limits,
-    variables: &'a Variables,
-    operation: Option<&'a OperationDefinition>,
-}
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use proptest::prelude::*;
 
-impl<'a> Pages<'a> {
-    fn of(
-        operation: &'a OperationDefinition,
-        limits: &'a Limits,
-        variables: &'a Variables,
-    ) -> Self {
-        Self {
-            limits,
-            variables,
-            operation: Some(operation),
+    use super::*;
+
+    fn check(text: &str) -> Result<(), (String, String)> {
+        check_with(text, &Limits::default())
+    }
+
+    fn check_with(text: &str, limits: &Limits) -> Result<(), (String, String)> {
+        check_document(&parse_query(text).unwrap(), limits).map_err(|error| {
+            let code = super::super::error::code_of(&error).unwrap_or_default();
+            (code.to_owned(), error.message)
+        })
+    }
+
+    /// Each fragment spreads the next one twice.
+    fn doubling(start: &str, fragments: usize, last: &str) -> String {
+        let mut text = start.to_owned();
+        for number in 0..fragments {
+            let next = number + 1;
+            text += &format!(" fragment f{number} on Query {{ ...f{next} ...f{next} }}");
         }
+        text + last
     }
 
-    fn fixed(limits: &'a Limits, variables: &'a Variables) -> Self {
-        Self {
-            limits,
-            variables,
-            operation: None,
+    #[test]
+    fn a_spread_needs_its_fragment() {
+        let bomb = doubling("{ ...f0 }", 30, " fragment f30 on Query { ...nope }");
+        let (code, message) = check(&bomb).unwrap_err();
+        assert_eq!(code, "BAD_INPUT");
+        assert_eq!(message, "the fragment \"nope\" is not defined");
+    }
+
+    #[test]
+    fn spreads_and_inline_fragments_weigh() {
+        let inline = format!(" fragment f30 on Query {{ {} }}", "... { a } ".repeat(2));
+        for bomb in [
+            doubling("{ ...f0 }", 30, " fragment f30 on Query { a }"),
+            doubling(
+                "{ a { ...f0 } b { ...f0 } }",
+                12,
+                &inline.replace("f30", "f12"),
+            ),
+            doubling("{ a }", 30, " fragment f30 on Query { a }"),
+            format!(
+                "{{ a {} }}",
+                "... { ... on Query { __typename } } ".repeat(1_700)
+            ),
+            format!("query A {{ a }} query B {{ {} }}", "...f ".repeat(2_500))
+                + " fragment f on Query { a }",
+        ] {
+            let (code, message) = check(&bomb).unwrap_err();
+            assert_eq!(code, "TOO_COMPLEX", "{message}");
+            assert!(message.contains("fields and fragments"), "{message}");
         }
+        let nest = format!("{}{{ a }}{}", "{ ... ".repeat(61), "}".repeat(61));
+        assert_eq!(check(&nest).unwrap_err().0, "TOO_COMPLEX");
+        let directives = format!("{{ {} }}", "... @include(if: true) { a } ".repeat(101));
+        assert_eq!(check(&directives).unwrap_err().0, "TOO_COMPLEX");
     }
 
-    /// The fields of the answer below one field.
-    fn cost(&self, field: &Field, below: &Shape) -> u64 {
-        let page = self.page(field);
-        if below.item_cost > 0 {
-            let page = page.unwrap_or(self.limits.default_page);
-            below
-                .cost
-                .saturating_add(below.item_cost.saturating_mul(page))
-        } else {
-            below.cost.saturating_mul(page.unwrap_or(1))
+    #[test]
+    fn every_fragment_is_used() {
+        let (code, message) = check("{ a } fragment f on Query { a }").unwrap_err();
+        assert_eq!(
+            (code.as_str(), message.as_str()),
+            ("BAD_INPUT", "the fragment \"f\" is not used")
+        );
+        for circle in [
+            "{ a } fragment f on Query { ...g } fragment g on Query { ...f }",
+            "{ ...f } fragment f on Query { a { ...f } }",
+        ] {
+            assert!(check(circle).unwrap_err().1.ends_with("spreads itself"));
         }
+        assert_eq!(
+            check("{ ...f b { ...f } } fragment f on Query { a }"),
+            Ok(())
+        );
     }
 
-    /// `None` when both arguments are absent or null.
-    fn page(&self, field: &Field) -> Option<u64> {
-        ["first", "last"]
-            .into_iter()
-            .filter_map(|name| {
-                let value = field.get_argument(name)?.node.clone();
-                let value: Result<_, Infallible> =
-                    value.into_const_with(|name| Ok(self.variable(&name)));
-                match value {
-                    Ok(Value::Null) => None,
-                    Ok(Value::Number(number)) => Some(number.as_u64().unwrap_or(1)),
-                    Ok(_) => Some(1),
-                }
-            })
-            .map(|size| size.clamp(1, self.limits.max_page.max(1)))
-            .max()
-    }
-
-    fn variable(&self, name: &Name) -> Value {
-        let declared = || {
-            let definitions = &self.operation?.variable_definitions;
-            definitions
-                .iter()
-                .find(|definition| definition.node.name.node == *name)?
-                .node
-                .default_value()
-        };
-        self.variables
-            .get(name)
-            .or_else(declared)
-            .cloned()
-            .unwrap_or_default()
+    proptest! {
+        /// What is remembered of fragments equals what they expand to.
+        #[test]
+        fn remembered_sizes_are_true(
+            fragments in prop::collection::vec(prop::collection::vec(1..9_usize, 0..4), 1..9),
+        ) {
+            // Each spreads some of those behind it, and always the next one, so that all are used.
+            let targets = |number: usize| {
+                let next = (number + 1 < fragments.len()).then_some(number + 1);
+                let further = fragments[number].iter().map(move |step| number + step);
+                next.into_iter().chain(further.filter(|target| *target < fragments.len()))
+            };
+            let mut sizes = vec![0_u64; fragments.len()];
+            let mut text = String::from("{ ...f0 }");
+            for number in (0..fragments.len()).rev() {
+                sizes[number] = 1 + targets(number).map(|target| 1 + sizes[target]).sum::<u64>();
+                let spreads: String = targets(number).map(|target| format!("...f{target} ")).collect();
+                text += &format!(" fragment f{number} on Query {{ a {spreads} }}");
+            }
+            let limits = |max_nodes| Limits { max_nodes, max_root_fields: u64::MAX, ..Limits::default() };
+            let all = 1 + sizes[0];
+            prop_assert!(check_with(&text, &limits(all)).is_ok());
+            prop_assert!(check_with(&text, &limits(all - 1)).is_err());
+        }
     }
 }

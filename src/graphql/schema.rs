@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription, Request, SDLExportOptions, Schema};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::accounts::{AccountsMutation, AccountsQuery};
 use super::context::Services;
-use super::events::EventsQuery;
+use super::engine::{Prepared, RequestContext};
+use super::events::{self, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentsQuery, ExperimentsSubscription};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
 use crate::auth::Viewer;
+use crate::database::Database;
 
 /// How deep an operation may nest for async-graphql itself; the pre-check refuses earlier, this is a second line. The
 /// standard introspection query needs 15.
@@ -48,15 +52,28 @@ pub fn sdl() -> String {
     )
 }
 
-/// What each operation finds in its request: the viewer and fresh loaders.
-pub fn request_context(
-    services: &Services,
-) -> impl Fn(&Arc<Viewer>, Request) -> Request + Send + Sync + 'static + use<> {
-    let database = services.database.clone();
-    move |viewer, request| {
-        request
-            .data(Arc::clone(viewer))
-            .data(Loaders::new(&database))
+/// What each operation finds in its request: the viewer, fresh loaders, and the position of the log if it asks for it.
+pub fn request_context(services: &Services) -> impl RequestContext + use<> {
+    PerOperation(services.database.clone())
+}
+
+struct PerOperation(Database);
+
+impl RequestContext for PerOperation {
+    fn attach<'a>(
+        &'a self,
+        viewer: &'a Arc<Viewer>,
+        operation: &'a Prepared,
+        request: Request,
+    ) -> BoxFuture<'a, Request> {
+        let request = request.data(Arc::clone(viewer)).data(Loaders::new(&self.0));
+        async move {
+            if operation.selects(events::EVENT_CURSOR) {
+                return request.data(SnapshotPosition::read(&self.0).await);
+            }
+            request
+        }
+        .boxed()
     }
 }
 
@@ -68,5 +85,27 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     )
     .limit_depth(DEPTH)
     .limit_recursive_depth(DEPTH)
+    // Errors do not tell names of the schema to those who guess; who may ask for it uses introspection.
+    .disable_suggestions()
     .register_output_type::<super::node::Node>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn errors_suggest_no_names() {
+        let schema = builder().finish();
+        for guess in [
+            "{ experimen { expid } }",
+            "{ experiment(expi: \"a000\") { expid } }",
+        ] {
+            let response = schema.execute(guess).await;
+            assert!(response.is_err());
+            for error in response.errors {
+                assert!(!error.message.contains("Did you mean"), "{}", error.message);
+            }
+        }
+    }
 }

@@ -54,7 +54,8 @@ pub fn api_key(value: &str) -> Result<Credential, MalformedCredentials> {
     Ok(Credential::ApiKey(secret(value.trim())?))
 }
 
-fn fps_key(value: &str) -> Result<Credential, MalformedCredentials> {
+/// The value of an `FPS_API` header.
+pub fn fps_key(value: &str) -> Result<Credential, MalformedCredentials> {
     let key = value
         .trim()
         .strip_prefix("APIKEY=")

@@ -20,14 +20,17 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::{
-    HttpState,
+    HttpState, credentials,
     negotiate::{Accepted, Json},
     respond, sse, ws,
 };
-use crate::graphql::{
-    engine::{Caller, Prepared},
-    error::ErrorCode,
-    request::{GraphQlRequest, MalformedRequest},
+use crate::{
+    auth::AuthError,
+    graphql::{
+        engine::{Caller, Prepared},
+        error::ErrorCode,
+        request::{GraphQlRequest, MalformedRequest},
+    },
 };
 
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
@@ -86,10 +89,10 @@ async fn serve(
     is_get: bool,
 ) -> Result<Response, Response> {
     let json = accepted.json.unwrap_or(Json::Legacy);
-    let viewer = state
-        .authenticate(&parts.headers)
-        .await
-        .map_err(|error| respond::not_authenticated(error, json))?;
+    let refused = |error| respond::not_authenticated(error, json);
+    let credential = credentials::from_headers(&parts.headers)
+        .map_err(|_malformed| refused(AuthError::Rejected))?;
+    let viewer = state.viewer(credential.clone()).await.map_err(refused)?;
     let parameters = if is_get {
         from_query_string(&parts.uri)
     } else {
@@ -114,7 +117,7 @@ async fn serve(
                 return Err(not_allowed("mutations need POST", "POST", json));
             }
             if wants_events(&operation, accepted) {
-                return Ok(sse::open(state, Ok(operation), caller, json));
+                return Ok(sse::open(state, Ok(operation), caller, credential, json));
             }
             if operation.kind() == OperationType::Subscription {
                 let error = bad_input("subscriptions need a WebSocket or text/event-stream");
@@ -123,7 +126,9 @@ async fn serve(
             let response = state.engine.execute(operation, caller).await;
             Ok(respond::answer(response, json))
         }
-        Err(error) if accepted.prefers_events => Ok(sse::open(state, Err(error), caller, json)),
+        Err(error) if accepted.prefers_events => {
+            Ok(sse::open(state, Err(error), caller, credential, json))
+        }
         Err(error) => Ok(respond::answer(failed(error), json)),
     }
 }

@@ -14,6 +14,8 @@ mod serve;
 mod settings;
 mod sse;
 mod state;
+#[cfg(test)]
+mod testing;
 mod ws;
 
 use std::any::Any;

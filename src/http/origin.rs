@@ -61,6 +61,7 @@ impl Origins {
                 .allow_headers([
                     AUTHORIZATION,
                     CONTENT_TYPE,
+                    own("fps_api"),
                     own("last-event-id"),
                     own("x-api-key"),
                     own("x-request-id"),
@@ -117,5 +118,28 @@ mod tests {
         assert!(!allow(Some("http://api.example")));
         assert!(!allow(Some("https://evil.example")));
         assert!(!allow(Some("null")));
+    }
+
+    #[tokio::test]
+    async fn pages_may_send_credentials_in_every_header_that_is_read() {
+        use axum::{Router, body::Body, extract::Request, routing::post};
+        use tower::ServiceExt as _;
+
+        let origins = Origins::parse(&["https://lab.example".to_owned()]).unwrap();
+        let routes = Router::new()
+            .route("/graphql", post(|| async {}))
+            .layer(origins.cors().unwrap());
+        let asks = Request::options("/graphql")
+            .header(ORIGIN, "https://lab.example")
+            .header("access-control-request-method", "POST")
+            .body(Body::empty())
+            .unwrap();
+        let answer = routes.oneshot(asks).await.unwrap();
+        let allowed = answer.headers()["access-control-allow-headers"]
+            .to_str()
+            .unwrap();
+        for name in ["authorization", "fps_api", "x-api-key"] {
+            assert!(allowed.split(',').any(|it| it == name), "{name}: {allowed}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! `event: next` carries an answer, `event: complete` ends the operation. An event that has a cursor
 //! carries it as its `id:`; a client that reconnects sends the last one as `Last-Event-ID`, and the
 //! subscription goes on after it. A stream ends without `complete` when the server ends, so that the
-//! client comes back, and with an error of code `UNAUTHENTICATED` when the viewer's credential expires.
+//! client comes back, and with an error of code `UNAUTHENTICATED` when the viewer's credential expires or is
+//! not accepted any more, which is checked as often as a silent stream is kept alive.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -18,17 +19,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, future::OptionFuture, stream};
-use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::{
     HttpState,
     negotiate::Json,
     respond::{self, Payload},
-    state::EventId,
+    state::{EventId, Rejected},
 };
 use crate::{
-    auth::Viewer,
+    auth::{Credential, Viewer},
     graphql::{
         engine::{Caller, Prepared},
         error::{self, ErrorCode},
@@ -66,31 +66,30 @@ pub(super) fn open(
     state: &HttpState,
     operation: Result<Prepared, ServerError>,
     caller: Caller,
+    credential: Option<Credential>,
     json: Json,
 ) -> Response {
     let Ok(permit) = Arc::clone(&state.event_streams).try_acquire_owned() else {
         let error = ErrorCode::Unavailable.server_error("too many event streams are open");
         return respond::refuse(StatusCode::SERVICE_UNAVAILABLE, error, json);
     };
-    let expiry = expiry(&caller.viewer);
+    let mut access = Access::new(state, &caller.viewer, credential);
     let answers = match operation {
         Ok(operation) => state.engine.subscribe(operation, caller),
         Err(error) => stream::once(async { Answer::from_errors(vec![error]) }).boxed(),
     };
     let event_id = state.event_id;
-    let keep_alive = state.settings.sse_keep_alive;
-    let shutdown = state.shutdown.clone();
     let session = state.sessions.token();
     let events = async_stream::stream! {
         let _held = (permit, session);
         let mut answers = answers;
         loop {
-            match next(&mut answers, keep_alive, expiry, &shutdown).await {
+            match next(&mut answers, &mut access).await {
                 Step::Answer(answer) => yield Ok::<_, Infallible>(event(&answer, event_id)),
                 Step::Silence => yield Ok(Bytes::from_static(b":\n\n")),
                 Step::Complete => break,
-                Step::Expired => {
-                    let error = ErrorCode::Unauthenticated.server_error("the credentials have expired");
+                Step::Refused(reason) => {
+                    let error = ErrorCode::Unauthenticated.server_error(reason);
                     yield Ok(event(&Answer::from_errors(vec![error]), event_id));
                     break;
                 }
@@ -113,22 +112,58 @@ enum Step {
     Answer(Answer),
     Complete,
     Silence,
-    Expired,
+    Refused(&'static str),
     Shutdown,
 }
 
-async fn next(
-    answers: &mut stream::BoxStream<'static, Answer>,
-    keep_alive: Duration,
+/// How long a stream may go on.
+struct Access {
+    state: HttpState,
+    credential: Option<Credential>,
     expiry: Option<Instant>,
-    shutdown: &CancellationToken,
-) -> Step {
-    let expired = OptionFuture::from(expiry.map(sleep_until));
-    tokio::select! {
-        answer = answers.next() => answer.map_or(Step::Complete, Step::Answer),
-        Some(()) = expired => Step::Expired,
-        () = sleep(keep_alive) => Step::Silence,
-        () = shutdown.cancelled() => Step::Shutdown,
+    checks: Interval,
+}
+
+impl Access {
+    fn new(state: &HttpState, viewer: &Viewer, credential: Option<Credential>) -> Self {
+        let every = state.settings.sse_keep_alive.max(Duration::from_millis(1));
+        let mut checks = interval_at(Instant::now() + every, every);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            state: state.clone(),
+            credential,
+            expiry: expiry(viewer),
+            checks,
+        }
+    }
+
+    /// Whether the credential is still good, or that cannot be found out at the moment.
+    async fn renew(&mut self) -> Result<(), Rejected> {
+        if self.credential.is_some()
+            && let Some(viewer) = self.state.renewed(self.credential.clone()).await?
+        {
+            self.expiry = expiry(&viewer);
+        }
+        Ok(())
+    }
+}
+
+async fn next(answers: &mut stream::BoxStream<'static, Answer>, access: &mut Access) -> Step {
+    let keep_alive = sleep(access.state.settings.sse_keep_alive);
+    tokio::pin!(keep_alive);
+    loop {
+        let expired = OptionFuture::from(access.expiry.map(sleep_until));
+        tokio::select! {
+            answer = answers.next() => return answer.map_or(Step::Complete, Step::Answer),
+            Some(()) = expired => return Step::Refused("the credentials have expired"),
+            () = &mut keep_alive => return Step::Silence,
+            () = access.state.shutdown.cancelled() => return Step::Shutdown,
+            _ = access.checks.tick() => {
+                if let Err(Rejected) = access.renew().await {
+                    return Step::Refused("the credentials are no longer valid");
+                }
+            }
+        }
     }
 }
 
@@ -162,3 +197,6 @@ fn event(answer: &Answer, event_id: EventId) -> Bytes {
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
+
+#[cfg(test)]
+mod tests;

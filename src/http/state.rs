@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -87,7 +87,24 @@ impl HttpState {
             .await
             .map(Arc::new)
     }
+
+    /// Who shows a credential by now, on a connection that was opened with it. `None`: that cannot be found out at the
+    /// moment; the connection goes on and asks again.
+    pub(super) async fn renewed(
+        &self,
+        credential: Option<Credential>,
+    ) -> Result<Option<Arc<Viewer>>, Rejected> {
+        let limit = self.settings.websocket.init_timeout;
+        match timeout(limit, self.viewer(credential)).await {
+            Ok(Ok(viewer)) => Ok(Some(viewer)),
+            Ok(Err(AuthError::Rejected)) => Err(Rejected),
+            Ok(Err(AuthError::Unavailable)) | Err(_) => Ok(None),
+        }
+    }
 }
+
+/// A credential that was good is so no more.
+pub(super) struct Rejected;
 
 impl std::ops::Deref for HttpState {
     type Target = Shared;

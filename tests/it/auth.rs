@@ -320,7 +320,9 @@ async fn tokens_of_trusted_issuers() {
         json!({ "secret": null, "errors": [{ "code": "NOT_FOUND" }] })
     );
     assert_eq!(
-        server.refusal("{ users { id } }", json!({})).await,
+        server
+            .refusal("{ users { nodes { id } } }", json!({}))
+            .await,
         "FORBIDDEN"
     );
 }
@@ -529,7 +531,9 @@ async fn protection_levels(mut lab: Lab) {
             "{level}"
         );
         assert_eq!(
-            server.refusal("{ users { id } }", json!({})).await,
+            server
+                .refusal("{ users { nodes { id } } }", json!({}))
+                .await,
             "UNAUTHENTICATED"
         );
         let nobody = server.data("{ viewer { username } }", json!({})).await;
@@ -564,7 +568,9 @@ async fn users_are_made_by_administrators_and_once(lab: Lab) {
     let eve = json!({ "i": { "username": "eve", "password": "a long password" } });
     assert_eq!(server.refusal(create, eve.clone()).await, "FORBIDDEN");
     assert_eq!(
-        server.refusal("{ users { username } }", json!({})).await,
+        server
+            .refusal("{ users { nodes { username } } }", json!({}))
+            .await,
         "FORBIDDEN"
     );
 
@@ -618,9 +624,11 @@ async fn users_are_made_by_administrators_and_once(lab: Lab) {
             "{input}"
         );
     }
-    let users = server.data("{ users { username } }", json!({})).await;
+    let users = server
+        .data("{ users { nodes { username } } }", json!({}))
+        .await;
     assert_eq!(
-        users["users"],
+        users["users"]["nodes"],
         json!([{ "username": "ada" }, { "username": "bob" }, { "username": "eve" }])
     );
 }

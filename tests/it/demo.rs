@@ -5,7 +5,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::LazyLock,
 };
 
 use chrono::{DateTime, Utc};
@@ -22,12 +21,24 @@ fn now() -> DateTime<Utc> {
     "2026-09-21T12:00:00Z".parse().unwrap()
 }
 
-/// One laboratory for all tests that only look at it.
-static LABORATORY: LazyLock<(PathBuf, Summary)> = LazyLock::new(|| {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("laboratory");
-    let summary = demo::write(&path, now()).unwrap().autosubmit;
-    (path.join("autosubmit"), summary)
-});
+/// A laboratory in a folder of its own.
+struct Laboratory {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+    summary: Summary,
+}
+
+impl Laboratory {
+    fn write() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let summary = demo::write(folder.path(), now()).unwrap().autosubmit;
+        Self {
+            root: folder.path().join("autosubmit"),
+            summary,
+            _folder: folder,
+        }
+    }
+}
 
 fn job_list(root: &Path, experiment: &ExperimentSummary) -> std::path::PathBuf {
     let folder = root.join(&experiment.expid);
@@ -46,7 +57,8 @@ fn count(path: &Path, query: &str) -> i64 {
 
 #[test]
 fn the_laboratory_shows_everything() {
-    let (_, summary) = &*LABORATORY;
+    let lab = Laboratory::write();
+    let summary = &lab.summary;
     let all = &summary.experiments;
     assert_eq!(all.len(), laboratory().len());
     for form in [
@@ -110,7 +122,8 @@ fn the_laboratory_shows_everything() {
 
 #[test]
 fn databases_hold_what_the_summary_tells() {
-    let (root, summary) = &*LABORATORY;
+    let lab = Laboratory::write();
+    let (root, summary) = (&lab.root, &lab.summary);
     assert_eq!(
         count(
             &root.join("autosubmit.db"),
@@ -171,7 +184,7 @@ fn databases_hold_what_the_summary_tells() {
             ] {
                 let query = format!(
                     "SELECT count(*) FROM jobs WHERE status = '{}'",
-                    status.name()
+                    status.as_str()
                 );
                 assert_eq!(count(&list, &query), number(experiment.count(status)));
             }
@@ -220,7 +233,8 @@ fn every_history_schema_can_be_written() {
 
 #[test]
 fn the_same_moment_gives_the_same_lists() {
-    let (one, summary) = &*LABORATORY;
+    let lab = Laboratory::write();
+    let (one, summary) = (&lab.root, &lab.summary);
     let other = tempfile::tempdir().unwrap();
     write_root(other.path(), now()).unwrap();
     for experiment in &summary.experiments {
@@ -338,7 +352,8 @@ for path in sys.argv[1:]:
 
 #[test]
 fn python_reads_every_pickle() {
-    let (root, summary) = &*LABORATORY;
+    let lab = Laboratory::write();
+    let (root, summary) = (&lab.root, &lab.summary);
     let mut read = Vec::new();
     let mut python = Command::new("python3");
     python.args(["-c", LOADER]);
@@ -370,7 +385,7 @@ fn python_reads_every_pickle() {
         let statuses = found["statuses"].as_object().unwrap();
         let statuses = statuses
             .iter()
-            .map(|(code, count)| (code.parse::<i8>().unwrap(), count.as_u64().unwrap()));
+            .map(|(code, count)| (code.parse::<i16>().unwrap(), count.as_u64().unwrap()));
         let expected = experiment
             .statuses
             .iter()

@@ -4,9 +4,14 @@
 mod support;
 
 mod auth;
+mod cli;
 mod contract;
 mod demo;
+mod goldens;
 mod limits;
+mod mirror;
+mod paging;
 mod readers;
+mod rooms;
 mod serving;
 mod statements;

@@ -168,8 +168,8 @@ impl JobAttempt {
         self.row.err_log.as_deref()
     }
 
-    /// Simulated years per day: years of the chunk · 86400 / run seconds, divided by the splits. Null unless it is a
-    /// completed attempt at a job with a chunk.
+    /// Simulated years per day: years of the chunk · 86400 / run seconds; a split counts with the whole chunk. Null
+    /// unless it is a completed attempt at a job with a chunk.
     async fn sypd(&self) -> Option<f64> {
         self.speed.sypd
     }

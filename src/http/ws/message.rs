@@ -67,7 +67,7 @@ fn id(fields: &mut Map<String, Value>) -> Result<String, String> {
 }
 
 /// The credential in `connection_init`, under the names that clients use: `authorization` as in the
-/// header, or `apiKey`. Names are read in any case; an empty value is none.
+/// header, `apiKey`, or the names of the other headers. Names are read in any case; an empty value is none.
 pub(super) fn credential(
     payload: &Map<String, Value>,
 ) -> Result<Option<Credential>, MalformedCredentials> {
@@ -75,6 +75,7 @@ pub(super) fn credential(
     for (name, value) in payload {
         let read = match name.to_ascii_lowercase().as_str() {
             "authorization" => credentials::from_authorization,
+            "fps_api" => credentials::fps_key,
             "apikey" | "x-api-key" => credentials::api_key,
             _ => continue,
         };
@@ -193,6 +194,8 @@ mod tests {
             Ok(Some("bearer"))
         );
         assert_eq!(read(json!({ "apiKey": "a" })), Ok(Some("key")));
+        assert_eq!(read(json!({ "FPS_API": "APIKEY=a" })), Ok(Some("key")));
+        assert!(read(json!({ "FPS_API": "a" })).is_err());
         assert!(read(json!({ "authorization": "a" })).is_err());
         assert!(read(json!({ "authorization": 1 })).is_err());
         assert!(read(json!({ "authorization": "Bearer a", "apiKey": "a" })).is_err());

@@ -25,9 +25,9 @@ use super::{
     message::{ClientMessage, Output, ServerMessage, credential},
 };
 use crate::{
-    auth::{AuthError, Credential, Viewer},
+    auth::{Credential, Viewer},
     graphql::{engine::Caller, error::ErrorCode, request::GraphQlRequest},
-    http::{HttpState, sse::expiry},
+    http::{HttpState, sse::expiry, state::Rejected},
 };
 
 /// Answers that go out with one flush.
@@ -65,9 +65,10 @@ pub(super) async fn run(socket: WebSocket, state: HttpState, credential: Option<
 struct Session {
     socket: WebSocket,
     state: HttpState,
-    /// Of the upgrade's headers, until `connection_init`.
+    /// Of the upgrade's headers, and from `connection_init` on the one that counts. It is checked again for each
+    /// operation and with each ping: a socket may outlive a key or an account by days.
     credential: Option<Credential>,
-    /// Known since `connection_init`.
+    /// Known since `connection_init`; of the last check.
     viewer: Option<Arc<Viewer>>,
     operations: StreamMap<String, BoxStream<'static, Output>>,
     /// The time for `connection_init`, and then the viewer's expiry.
@@ -115,6 +116,9 @@ impl Session {
         if self.last_heard.elapsed() > settings.ping_interval + settings.pong_timeout {
             return end(1008, "No answer to a ping");
         }
+        if self.viewer.is_some() {
+            self.renew().await?;
+        }
         self.send(Message::Ping(Bytes::new())).await
     }
 
@@ -148,10 +152,10 @@ impl Session {
             }
             ClientMessage::Pong => ControlFlow::Continue(()),
             ClientMessage::Subscribe { id, payload } => {
-                let Some(viewer) = self.viewer.clone() else {
-                    return end(4401, "Unauthorized");
-                };
-                self.subscribe(viewer, id, payload).await
+                if self.viewer.is_some() {
+                    self.renew().await?;
+                }
+                self.subscribe(id, payload).await
             }
             ClientMessage::Complete { id } => {
                 // An operation that has just ended is no fault of the client.
@@ -163,26 +167,34 @@ impl Session {
 
     /// A credential in the message goes before one in the headers of the upgrade.
     async fn initialise(&mut self, shown: Option<Credential>) -> Flow {
-        let credential = shown.or(self.credential.take());
-        let limit = self.state.settings.websocket.init_timeout;
-        let viewer = match timeout(limit, self.state.viewer(credential)).await {
-            Ok(Ok(viewer)) => viewer,
-            Ok(Err(AuthError::Rejected)) => return end(4403, "Forbidden"),
-            Ok(Err(AuthError::Unavailable)) | Err(_) => {
-                return end(1011, "Credentials cannot be checked at the moment");
-            }
-        };
-        self.limit = expiry(&viewer).map(|instant| Box::pin(sleep_until(instant)));
-        self.viewer = Some(viewer);
+        self.credential = shown.or(self.credential.take());
+        match self.state.renewed(self.credential.clone()).await {
+            Ok(Some(viewer)) => self.admit(viewer),
+            Ok(None) => return end(1011, "Credentials cannot be checked at the moment"),
+            Err(Rejected) => return end(4403, "Forbidden"),
+        }
         self.send(ServerMessage::ConnectionAck.encode()).await
     }
 
-    async fn subscribe(
-        &mut self,
-        viewer: Arc<Viewer>,
-        id: String,
-        payload: serde_json::Value,
-    ) -> Flow {
+    /// Checks the credential again. While that is impossible, what was found last holds.
+    async fn renew(&mut self) -> Flow {
+        match self.state.renewed(self.credential.clone()).await {
+            Ok(Some(viewer)) => self.admit(viewer),
+            Ok(None) => tracing::debug!("a socket's credential could not be checked again"),
+            Err(Rejected) => return end(4403, "Forbidden: the credentials are no longer valid"),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn admit(&mut self, viewer: Arc<Viewer>) {
+        self.limit = expiry(&viewer).map(|instant| Box::pin(sleep_until(instant)));
+        self.viewer = Some(viewer);
+    }
+
+    async fn subscribe(&mut self, id: String, payload: serde_json::Value) -> Flow {
+        let Some(viewer) = self.viewer.clone() else {
+            return end(4401, "Unauthorized");
+        };
         if self.operations.contains_key(&id) {
             return end(4409, format!("Subscriber for {id} already exists"));
         }
@@ -255,3 +267,6 @@ fn end(code: u16, reason: impl Into<String>) -> Flow {
 fn is_too_large(error: &Error) -> bool {
     error.to_string().contains("too long")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The mirror: what a pass costs, what it writes, whom it tells, and what it does with broken sources.
+
+mod hostile;
+mod live;
+mod passes;
+
+use labql::demo::autosubmit::{ExperimentSpec, JobListForm};
+use serde_json::{Value, json};
+
+use crate::support::Server;
+
+/// An experiment of some twenty jobs.
+fn small(expid: &str, form: JobListForm) -> ExperimentSpec {
+    let mut spec = ExperimentSpec::new(expid, form);
+    spec.logged_jobs = 1;
+    spec
+}
+
+/// The rows that a pass wrote: added, changed, removed.
+fn rows(report: &Value) -> (u64, u64, u64) {
+    let count = |name: &str| report["rows"][name].as_u64().expect("a number");
+    (count("inserted"), count("updated"), count("deleted"))
+}
+
+/// What is wrong with the sources: experiment, file and reason.
+async fn problems(server: &Server) -> Vec<(Option<String>, String, String)> {
+    let query =
+        "{ sourceProblems(first: 500) { totalCount nodes { expid source message firstSeenAt } } }";
+    let data = server.data(query, json!({})).await;
+    let nodes = data["sourceProblems"]["nodes"].as_array().expect("nodes");
+    assert_eq!(data["sourceProblems"]["totalCount"], nodes.len());
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    nodes
+        .iter()
+        .map(|node| {
+            let expid = text(&node["expid"]);
+            let source = text(&node["source"]).expect("a file");
+            (expid, source, text(&node["message"]).expect("a reason"))
+        })
+        .collect()
+}
+
+/// The expids of a list.
+async fn expids(server: &Server, filter: Value) -> Vec<String> {
+    let query = "query($f: ExperimentFilter) { experiments(filter: $f) { nodes { expid } } }";
+    let data = server.data(query, json!({ "f": filter })).await;
+    let nodes = data["experiments"]["nodes"].as_array().expect("nodes");
+    let expid = |node: &Value| node["expid"].as_str().expect("an expid").to_owned();
+    nodes.iter().map(expid).collect()
+}
+
+/// The experiment with its counts, problems and number of jobs.
+async fn experiment(server: &Server, expid: &str) -> Value {
+    let query = "query($e: String!) { experiment(expid: $e) {
+        status archivedAt jobCounts { status count } sourceProblems { source message }
+        jobs(first: 1, filter: { name: \"*\" }) { totalCount } runs { totalCount }
+    } }";
+    server.data(query, json!({ "e": expid })).await["experiment"].take()
+}
