@@ -6,8 +6,8 @@ use std::time::Duration;
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
+    DbErr, IntoDatabaseExecutor, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use crate::config::DatabaseConfig;
@@ -15,6 +15,9 @@ use crate::files;
 
 /// How long a statement waits for a lock of SQLite before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The advisory lock of PostgreSQL under which a schema is made.
+const SCHEMA_LOCK: i64 = 0x6c61_6271_6c00_0002;
 
 /// A connection to PostgreSQL that was idle for so long is tried before it is used: the server may have restarted.
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(10);
@@ -131,28 +134,16 @@ impl Database {
     /// Fails unless the schema is the one that this labql was written for. An empty database has nothing to lose:
     /// it is given the schema. An older one is upgraded only when `upgrade` says so.
     pub async fn ensure_schema(&self, upgrade: bool) -> Result<(), DatabaseError> {
-        let applied = applied_names(&self.write).await?;
-        let known: Vec<_> = Migrator::migrations()
-            .iter()
-            .map(|migration| migration.name().to_owned())
-            .collect();
-        if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
-            return Err(DatabaseError::Newer(unknown.clone()));
+        if self.backend() != DatabaseBackend::Postgres {
+            return ensure_schema(&self.write, upgrade).await;
         }
-        let pending: Vec<_> = known
-            .iter()
-            .filter(|name| !applied.contains(name))
-            .collect();
-        let Some(first) = pending.first() else {
-            return Ok(());
-        };
-        if !applied.is_empty() && !upgrade {
-            return Err(DatabaseError::Older {
-                pending: pending.len(),
-                first: (*first).clone(),
-            });
-        }
-        self.migrate_up(None).await
+        // Processes that start together on an empty database give it the schema one after the other.
+        let transaction = self.begin().await?;
+        transaction
+            .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))
+            .await?;
+        ensure_schema(&transaction, upgrade).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Applies the next `steps` migrations, or all.
@@ -204,7 +195,36 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-async fn applied_names(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+async fn ensure_schema<'c, C>(connection: &'c C, upgrade: bool) -> Result<(), DatabaseError>
+where
+    C: ConnectionTrait,
+    &'c C: IntoDatabaseExecutor<'c>,
+{
+    let applied = applied_names(connection).await?;
+    let known: Vec<_> = Migrator::migrations()
+        .iter()
+        .map(|migration| migration.name().to_owned())
+        .collect();
+    if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
+        return Err(DatabaseError::Newer(unknown.clone()));
+    }
+    let pending: Vec<_> = known
+        .iter()
+        .filter(|name| !applied.contains(name))
+        .collect();
+    let Some(first) = pending.first() else {
+        return Ok(());
+    };
+    if !applied.is_empty() && !upgrade {
+        return Err(DatabaseError::Older {
+            pending: pending.len(),
+            first: (*first).clone(),
+        });
+    }
+    Ok(Migrator::up(connection, None).await?)
+}
+
+async fn applied_names(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let models = Migrator::get_migration_models(connection).await?;
     Ok(models.into_iter().map(|model| model.version).collect())
 }

@@ -56,23 +56,17 @@ pub struct RunRecord {
     pub suspended: i64,
     /// The commit of the workflow's sources, where the configuration tells it.
     pub workflow_commit: Option<String>,
-    /// The configuration of this run as JSON text, not checked.
-    pub metadata: Option<String>,
 }
 
 /// One row of `job_data`: one attempt at one job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptRecord {
-    /// Its row id.
-    pub id: i64,
     /// The attempt's number among those of its job; starts at 0 or 1.
     pub counter: i64,
     /// The job.
     pub job_name: String,
     /// When the row was made. Old rows give local time without a zone, which is taken as UTC.
     pub created_at: Option<DateTime<Utc>>,
-    /// When the row was changed, in the same forms.
-    pub modified_at: Option<DateTime<Utc>>,
     /// When it was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
     /// When it started.
@@ -81,8 +75,6 @@ pub struct AttemptRecord {
     pub finished_at: Option<DateTime<Utc>>,
     /// Its status, if it is a known one. Autosubmit 4.1.17 writes FAILED until the attempt has completed.
     pub status: Option<JobStatus>,
-    /// Its status as written.
-    pub status_text: Option<String>,
     /// 2 for a job of its own; above, the code of the wrapper it was part of.
     pub rowtype: i64,
     /// Processors, from the accounting; 0 on the local platform.
@@ -109,33 +101,18 @@ pub struct AttemptRecord {
     pub platform: Option<String>,
     /// The scheduler's number; none before it is known.
     pub remote_id: Option<i64>,
-    /// Accounting steps as JSON text, not checked.
-    pub extra_data: Option<String>,
     /// The run.
     pub run_id: Option<i64>,
-    /// Largest resident memory in bytes.
-    pub max_rss: Option<f64>,
-    /// Mean resident memory in bytes.
-    pub ave_rss: Option<f64>,
     /// Name of the output log.
     pub out: Option<String>,
     /// Name of the error log.
     pub err: Option<String>,
-    /// How far Autosubmit has come with this row: 0 initial, 1 completed, 2 processed, 3 faulty, 4 changed,
-    /// 5 pending accounting.
-    pub rowstatus: Option<i64>,
-    /// Names of the children at that time.
-    pub children: Vec<String>,
-    /// Raw accounting text.
-    pub platform_output: Option<String>,
     /// The commit of the workflow's sources.
     pub workflow_commit: Option<String>,
     /// The split, from 1.
     pub split: Option<i64>,
     /// The number of splits.
     pub splits: Option<i64>,
-    /// Which retry this was.
-    pub fail_count: Option<i64>,
 }
 
 /// Reads `job_data_<expid>.db`.
@@ -156,7 +133,7 @@ pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> 
     let attempts = database.read(
         "job_data",
         &ATTEMPT_COLUMNS,
-        &["id", "job_name"],
+        &["job_name"],
         &mut problems,
         attempt,
     )?;
@@ -209,7 +186,6 @@ const RUN_COLUMNS: [&str; 15] = [
 
 fn run(row: &Cells<'_>) -> Result<RunRecord, String> {
     let count = |column| row.int(column).map(Option::unwrap_or_default);
-    let metadata = row.filled("metadata")?;
     Ok(RunRecord {
         run_id: row.int("run_id")?.ok_or("run_id is missing")?,
         created_at: moment(row, "created")?,
@@ -225,17 +201,14 @@ fn run(row: &Cells<'_>) -> Result<RunRecord, String> {
         running: count("running")?,
         submitted: count("submitted")?,
         suspended: count("suspended")?,
-        workflow_commit: metadata.as_deref().and_then(commit),
-        metadata,
+        workflow_commit: row.filled("metadata")?.as_deref().and_then(commit),
     })
 }
 
-const ATTEMPT_COLUMNS: [&str; 35] = [
-    "id",
+const ATTEMPT_COLUMNS: [&str; 26] = [
     "counter",
     "job_name",
     "created",
-    "modified",
     "submit",
     "start",
     "finish",
@@ -252,20 +225,13 @@ const ATTEMPT_COLUMNS: [&str; 35] = [
     "last",
     "platform",
     "job_id",
-    "extra_data",
     "nnodes",
     "run_id",
-    "maxrss",
-    "averss",
     "out",
     "err",
-    "rowstatus",
-    "children",
-    "platform_output",
     "workflow_commit",
     "split",
     "splits",
-    "fail_count",
 ];
 
 fn attempt(row: &Cells<'_>) -> Result<AttemptRecord, String> {
@@ -278,18 +244,17 @@ fn named_attempt(row: &Cells<'_>, job_name: &str) -> Result<AttemptRecord, Strin
         row.int(column)
             .map(|number| number.filter(|number| *number > 0))
     };
-    let status_text = row.filled("status")?;
     Ok(AttemptRecord {
-        id: row.int("id")?.ok_or("id is missing")?,
         counter: row.int("counter")?.unwrap_or_default(),
         job_name: job_name.to_owned(),
         created_at: moment(row, "created")?,
-        modified_at: moment(row, "modified")?,
         submitted_at: from_epoch(row.int("submit")?),
         started_at: from_epoch(row.int("start")?),
         finished_at: from_epoch(row.int("finish")?),
-        status: status_text.as_deref().and_then(JobStatus::from_name),
-        status_text,
+        status: row
+            .filled("status")?
+            .as_deref()
+            .and_then(JobStatus::from_name),
         rowtype: row.int("rowtype")?.unwrap_or_default(),
         ncpus: row.int("ncpus")?,
         nnodes: row.int("nnodes")?,
@@ -303,33 +268,17 @@ fn named_attempt(row: &Cells<'_>, job_name: &str) -> Result<AttemptRecord, Strin
         last: row.flag("last")?.unwrap_or_default(),
         platform: row.filled("platform")?,
         remote_id: positive("job_id")?,
-        extra_data: row.filled("extra_data")?,
         run_id: row.int("run_id")?,
-        max_rss: row.real("maxrss")?,
-        ave_rss: row.real("averss")?,
         out: row.filled("out")?,
         err: row.filled("err")?,
-        rowstatus: row.int("rowstatus")?,
-        children: names(&row.text("children")?.unwrap_or_default()),
-        platform_output: row.filled("platform_output")?,
         workflow_commit: row.filled("workflow_commit")?,
         split: positive("split")?,
         splits: positive("splits")?,
-        fail_count: row.int("fail_count")?,
     })
 }
 
 fn moment(row: &Cells<'_>, column: &str) -> Result<Option<DateTime<Utc>>, String> {
     Ok(row.filled(column)?.as_deref().and_then(parse_moment))
-}
-
-/// Comma-separated names.
-fn names(text: &str) -> Vec<String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 /// `AUTOSUBMIT.WORKFLOW_COMMIT` of a configuration in JSON. (`serde_json` bounds the depth itself.)

@@ -73,16 +73,8 @@ pub struct JobRecord {
     pub out_local: Option<String>,
     /// Name of the error log.
     pub err_local: Option<String>,
-    /// Name of the output log on the platform.
-    pub out_remote: Option<String>,
-    /// Name of the error log on the platform.
-    pub err_remote: Option<String>,
-    /// The kind of wrapper that it is part of, in Autosubmit's words.
-    pub wrapper_type: Option<String>,
     /// The commit of the workflow's sources.
     pub workflow_commit: Option<String>,
-    /// How many attempts have failed.
-    pub fail_count: Option<i64>,
 }
 
 impl JobRecord {
@@ -103,11 +95,7 @@ impl JobRecord {
             wallclock: None,
             out_local: None,
             err_local: None,
-            out_remote: None,
-            err_remote: None,
-            wrapper_type: None,
             workflow_commit: None,
-            fail_count: None,
         }
     }
 }

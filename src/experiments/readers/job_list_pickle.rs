@@ -117,30 +117,14 @@ fn list(top: Item<'_, '_, '_>, problems: &mut RowProblems) -> Parsed {
             form = JobListForm::Tuples12;
         }
         let names = [
-            "name",
-            "id",
-            "status",
-            "priority",
-            "section",
-            "date",
-            "member",
-            "chunk",
-            "",
-            "",
-            "",
-            "",
-            "wrapper_type",
+            "name", "id", "status", "priority", "section", "date", "member", "chunk",
         ];
         let mut draft = Draft::default();
         for (name, field) in names.into_iter().zip(&fields) {
             draft.set(name, *field);
         }
-        if let [out, err, remote_out, remote_err] = fields[8..12] {
+        if let [out, err] = fields[8..10] {
             draft.local = (draft.text("out", out), draft.text("err", err));
-            draft.remote = (
-                draft.text("remote out", remote_out),
-                draft.text("remote err", remote_err),
-            );
         }
         jobs.extend(draft.finish(&format!("job {index}"), problems));
     }
@@ -232,10 +216,7 @@ struct Draft {
     platform: Option<String>,
     wallclock: Option<String>,
     local: (Option<String>, Option<String>),
-    remote: (Option<String>, Option<String>),
-    wrapper_type: Option<String>,
     workflow_commit: Option<String>,
-    fail_count: Option<i64>,
     wrong: Vec<String>,
 }
 
@@ -259,10 +240,7 @@ impl Draft {
             "platform_name" => self.platform = self.text("platform", value),
             "wallclock" => self.wallclock = self.text("wallclock", value),
             "local_logs" => self.local = self.pair("local logs", value),
-            "remote_logs" => self.remote = self.pair("remote logs", value),
-            "wrapper_type" => self.wrapper_type = self.text("wrapper type", value),
             "workflow_commit" => self.workflow_commit = self.text("workflow commit", value),
-            "fail_count" => self.fail_count = self.int("fail count", value),
             _ => {}
         }
     }
@@ -360,11 +338,7 @@ impl Draft {
             wallclock: self.wallclock,
             out_local: self.local.0,
             err_local: self.local.1,
-            out_remote: self.remote.0,
-            err_remote: self.remote.1,
-            wrapper_type: self.wrapper_type,
             workflow_commit: self.workflow_commit,
-            fail_count: self.fail_count,
         })
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::experiments::status::JobStatus;
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 16] = [
     "name",
     "id",
     "priority",
@@ -25,10 +25,6 @@ const COLUMNS: [&str; 20] = [
     "date",
     "local_logs_out",
     "local_logs_err",
-    "remote_logs_out",
-    "remote_logs_err",
-    "fail_count",
-    "wrapper_type",
     "wallclock",
     "platform_name",
     "workflow_commit",
@@ -86,11 +82,7 @@ fn named_job(row: &Cells<'_>, name: &str) -> Result<(JobRecord, Option<DateTime<
         wallclock: row.filled("wallclock")?,
         out_local: row.filled("local_logs_out")?,
         err_local: row.filled("local_logs_err")?,
-        out_remote: row.filled("remote_logs_out")?,
-        err_remote: row.filled("remote_logs_err")?,
-        wrapper_type: row.filled("wrapper_type")?,
         workflow_commit: row.filled("workflow_commit")?,
-        fail_count: row.int("fail_count")?,
         ..JobRecord::new(name, status)
     };
     Ok((

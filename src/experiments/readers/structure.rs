@@ -9,26 +9,14 @@ pub struct Edge {
     pub from: String,
     /// The child's name.
     pub to: String,
-    /// The status that the parent must have reached (4.2.0).
-    pub min_trigger_status: Option<String>,
-    /// How far the condition is met, in Autosubmit's words (4.2.0).
-    pub completion_status: Option<String>,
-    /// The checkpoint step of the parent that is waited for (4.2.0).
-    pub from_step: Option<i64>,
-    /// Whether the child runs even if the parent fails (4.2.0).
-    pub fail_ok: Option<bool>,
 }
 
 impl Edge {
-    /// An edge without conditions.
+    /// The edge between two jobs.
     pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
         Self {
             from: from.into(),
             to: to.into(),
-            min_trigger_status: None,
-            completion_status: None,
-            from_step: None,
-            fail_ok: None,
         }
     }
 }
@@ -64,27 +52,16 @@ pub(crate) fn read_edges(
     database: &Database,
     problems: &mut RowProblems,
 ) -> Result<Option<Vec<Edge>>, SourceError> {
-    let columns = [
-        "e_from",
-        "e_to",
-        "min_trigger_status",
-        "completion_status",
-        "from_step",
-        "fail_ok",
-    ];
+    let columns = ["e_from", "e_to"];
     database.read(
         "experiment_structure",
         &columns,
-        &["e_from", "e_to"],
+        &columns,
         problems,
         |row| {
             Ok(Edge {
                 from: row.name("e_from")?,
                 to: row.name("e_to")?,
-                min_trigger_status: row.filled("min_trigger_status")?,
-                completion_status: row.filled("completion_status")?,
-                from_step: row.int("from_step")?,
-                fail_ok: row.flag("fail_ok")?,
             })
         },
     )

@@ -77,7 +77,9 @@ impl Fixture {
     }
 
     pub fn read(&self) -> ExperimentRecord {
-        read_experiment(&self.root(), &self.experiment())
+        let experiment = self.experiment();
+        let version = experiment.autosubmit_version.as_deref();
+        read_experiment(&self.root(), &experiment.expid, version)
     }
 
     /// The messages of all problems with a file.

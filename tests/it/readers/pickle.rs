@@ -267,13 +267,10 @@ for protocol in range(6):
                 "protocol {protocol}"
             );
             assert_eq!(
-                (job.chunk, job.split, job.splits, job.fail_count),
-                (Some(1), Some(2), Some(4), Some(1))
+                (job.chunk, job.split, job.splits),
+                (Some(1), Some(2), Some(4))
             );
-            assert_eq!(
-                (job.out_local.as_deref(), job.err_remote.as_deref()),
-                (Some("o"), None)
-            );
+            assert_eq!(job.out_local.as_deref(), Some("o"));
             assert_eq!(
                 (job.wallclock.as_deref(), job.workflow_commit.as_deref()),
                 (Some("00:30"), Some("abc"))
