@@ -36,11 +36,22 @@ impl From<KeyValue> for SimpleExpr {
     }
 }
 
+/// What a part of the key of a row holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// [`KeyValue::Int`].
+    Int,
+    /// [`KeyValue::Text`].
+    Text,
+}
+
 /// One expression to order by; it must never be NULL, since the databases differ on where NULL sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OrderPart {
     /// The expression, written as in the index that serves it.
     pub sql: &'static str,
+    /// What it gives; a cursor with anything else is refused.
+    pub kind: KeyKind,
     /// From high to low.
     pub descending: bool,
 }
@@ -235,12 +246,15 @@ fn decode_cursor(
     {
         return Err(bad());
     }
-    keys.iter()
-        .map(|key| match key {
-            serde_json::Value::String(text) if !text.contains('\0') => {
+    let parts = keys.iter().zip(&ordering.parts);
+    parts
+        .map(|(key, part)| match (part.kind, key) {
+            (KeyKind::Text, serde_json::Value::String(text)) if !text.contains('\0') => {
                 Ok(KeyValue::Text(text.clone()))
             }
-            serde_json::Value::Number(number) => number.as_i64().map(KeyValue::Int).ok_or_else(bad),
+            (KeyKind::Int, serde_json::Value::Number(number)) => {
+                number.as_i64().map(KeyValue::Int).ok_or_else(bad)
+            }
             _ => Err(bad()),
         })
         .collect()
@@ -380,6 +394,7 @@ mod tests {
             tag: "name".into(),
             parts: vec![OrderPart {
                 sql: "name",
+                kind: KeyKind::Text,
                 descending: false,
             }],
         }
@@ -402,7 +417,13 @@ mod tests {
             ..by_name()
         };
         let key = vec![KeyValue::Text("x".into())];
-        for cursor in [encode_cursor(&other, &key), "!".into(), String::new()] {
+        let number = encode_cursor(&by_name(), &[KeyValue::Int(1)]);
+        for cursor in [
+            encode_cursor(&other, &key),
+            number,
+            "!".into(),
+            String::new(),
+        ] {
             let arguments = PageArguments {
                 after: Some(cursor),
                 ..PageArguments::default()

@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::entity::experiment::{self, Column, Entity, Model};
 use crate::experiments::status::{ExperimentKind, ExperimentStatus};
 use crate::failure::Failure;
-use crate::paging::{self, KeyValue, OrderPart, Ordering, Page, Slice};
+use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
 use crate::pattern::Pattern;
 
 /// Which experiments are asked for.
@@ -45,13 +45,13 @@ pub enum ExperimentOrderField {
 }
 
 impl ExperimentOrderField {
-    const fn sql(self) -> &'static str {
+    const fn sql(self) -> (&'static str, KeyKind) {
         match self {
-            Self::Expid => "expid",
-            Self::CreatedAt => "COALESCE(created_at, -1)",
-            Self::ModifiedAt => "COALESCE(modified_at, -1)",
-            Self::Description => "description",
-            Self::Status => "status",
+            Self::Expid => ("expid", KeyKind::Text),
+            Self::CreatedAt => ("COALESCE(created_at, -1)", KeyKind::Int),
+            Self::ModifiedAt => ("COALESCE(modified_at, -1)", KeyKind::Int),
+            Self::Description => ("description", KeyKind::Text),
+            Self::Status => ("status", KeyKind::Int),
         }
     }
 
@@ -96,9 +96,13 @@ impl ExperimentOrder {
             parts: self
                 .0
                 .iter()
-                .map(|&(field, descending)| OrderPart {
-                    sql: field.sql(),
-                    descending,
+                .map(|&(field, descending)| {
+                    let (sql, kind) = field.sql();
+                    OrderPart {
+                        sql,
+                        kind,
+                        descending,
+                    }
                 })
                 .collect(),
         }

@@ -10,7 +10,7 @@ use crate::entity::job::{Column, Entity, Model};
 use crate::entity::wrapper_job;
 use crate::experiments::status::JobStatus;
 use crate::failure::Failure;
-use crate::paging::{self, KeyValue, OrderPart, Ordering, Page, PageSize, Slice};
+use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, PageSize, Slice};
 use crate::pattern::Pattern;
 
 /// The pages of a job list.
@@ -85,18 +85,17 @@ pub enum JobOrderField {
 }
 
 impl JobOrderField {
-    const fn sql(self) -> &'static [&'static str] {
+    /// What comes before the name.
+    const fn sql(self) -> &'static [(&'static str, KeyKind)] {
         match self {
-            Self::Name => &["LOWER(name)", "name"],
-            Self::Status => &["status", "LOWER(name)", "name"],
-            Self::Section => &["COALESCE(section, '')", "LOWER(name)", "name"],
-            Self::Priority => &["COALESCE(priority, -1)", "LOWER(name)", "name"],
+            Self::Name => &[],
+            Self::Status => &[("status", KeyKind::Int)],
+            Self::Section => &[("COALESCE(section, '')", KeyKind::Text)],
+            Self::Priority => &[("COALESCE(priority, -1)", KeyKind::Int)],
             Self::Date => &[
-                "COALESCE(date, -9223372036854775807)",
-                "COALESCE(member, '')",
-                "COALESCE(chunk, -1)",
-                "LOWER(name)",
-                "name",
+                ("COALESCE(date, -9223372036854775807)", KeyKind::Int),
+                ("COALESCE(member, '')", KeyKind::Text),
+                ("COALESCE(chunk, -1)", KeyKind::Int),
             ],
         }
     }
@@ -131,8 +130,12 @@ pub struct JobOrder {
 impl JobOrder {
     /// The order for the pages.
     pub fn ordering(self) -> Ordering {
-        let parts = self.field.sql().iter().map(|sql| OrderPart {
+        const NAME: [(&str, KeyKind); 2] =
+            [("LOWER(name)", KeyKind::Text), ("name", KeyKind::Text)];
+        let parts = self.field.sql().iter().chain(&NAME);
+        let parts = parts.map(|&(sql, kind)| OrderPart {
             sql,
+            kind,
             descending: self.descending,
         });
         Ordering {

@@ -10,17 +10,22 @@ use crate::database::Database;
 use crate::entity::experiment;
 use crate::entity::source_problem::{Column, Entity, Model};
 use crate::failure::Failure;
-use crate::paging::{self, KeyValue, OrderPart, Ordering, Page, Slice};
+use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
 
 /// Problems by experiment and file; those of central files first.
 pub fn by_file() -> Ordering {
-    let part = |sql| OrderPart {
+    let part = |sql, kind| OrderPart {
         sql,
+        kind,
         descending: false,
     };
     Ordering {
         tag: "problems".into(),
-        parts: vec![part("owner"), part("path"), part("id")],
+        parts: vec![
+            part("owner", KeyKind::Text),
+            part("path", KeyKind::Text),
+            part("id", KeyKind::Int),
+        ],
     }
 }
 

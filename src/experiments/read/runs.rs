@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use crate::database::Database;
 use crate::entity::experiment_run::{Column, Entity, Model};
 use crate::failure::Failure;
-use crate::paging::{self, KeyValue, OrderPart, Ordering, Page, Slice};
+use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
 
 /// Runs by number.
 pub fn by_number(descending: bool) -> Ordering {
@@ -15,6 +15,7 @@ pub fn by_number(descending: bool) -> Ordering {
         tag: format!("runs{descending}"),
         parts: vec![OrderPart {
             sql: "number",
+            kind: KeyKind::Int,
             descending,
         }],
     }
