@@ -5,7 +5,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::LazyLock,
 };
 
 use chrono::{DateTime, Utc};
@@ -17,17 +16,19 @@ use labql::demo::{
     },
 };
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 fn now() -> DateTime<Utc> {
     "2026-09-21T12:00:00Z".parse().unwrap()
 }
 
-/// One laboratory for all tests that only look at it.
-static LABORATORY: LazyLock<(PathBuf, Summary)> = LazyLock::new(|| {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("laboratory");
-    let summary = demo::write(&path, now()).unwrap().autosubmit;
-    (path.join("autosubmit"), summary)
-});
+/// A laboratory of the test's own: its folder, its root, and what was written.
+fn written() -> (TempDir, PathBuf, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = demo::write(folder.path(), now()).unwrap().autosubmit;
+    let root = folder.path().join("autosubmit");
+    (folder, root, summary)
+}
 
 fn job_list(root: &Path, experiment: &ExperimentSummary) -> std::path::PathBuf {
     let folder = root.join(&experiment.expid);
@@ -46,7 +47,7 @@ fn count(path: &Path, query: &str) -> i64 {
 
 #[test]
 fn the_laboratory_shows_everything() {
-    let (_, summary) = &*LABORATORY;
+    let (_folder, _, summary) = &written();
     let all = &summary.experiments;
     assert_eq!(all.len(), laboratory().len());
     for form in [
@@ -110,7 +111,7 @@ fn the_laboratory_shows_everything() {
 
 #[test]
 fn databases_hold_what_the_summary_tells() {
-    let (root, summary) = &*LABORATORY;
+    let (_folder, root, summary) = &written();
     assert_eq!(
         count(
             &root.join("autosubmit.db"),
@@ -220,7 +221,7 @@ fn every_history_schema_can_be_written() {
 
 #[test]
 fn the_same_moment_gives_the_same_lists() {
-    let (one, summary) = &*LABORATORY;
+    let (_folder, one, summary) = &written();
     let other = tempfile::tempdir().unwrap();
     write_root(other.path(), now()).unwrap();
     for experiment in &summary.experiments {
@@ -338,7 +339,7 @@ for path in sys.argv[1:]:
 
 #[test]
 fn python_reads_every_pickle() {
-    let (root, summary) = &*LABORATORY;
+    let (_folder, root, summary) = &written();
     let mut read = Vec::new();
     let mut python = Command::new("python3");
     python.args(["-c", LOADER]);
