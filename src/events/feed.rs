@@ -34,6 +34,7 @@ impl Feed {
 
     /// Looks for new events: at once after a commit of this process, and now and then for those of others.
     pub async fn refresh(&self) {
+        metrics::counter!("labql_event_log_looks_total").increment(1);
         match log::head(&self.database).await {
             Ok(head) => {
                 self.newest

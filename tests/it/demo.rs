@@ -16,28 +16,18 @@ use labql::demo::{
     },
 };
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 fn now() -> DateTime<Utc> {
     "2026-09-21T12:00:00Z".parse().unwrap()
 }
 
-/// A laboratory in a folder of its own.
-struct Laboratory {
-    _folder: tempfile::TempDir,
-    root: PathBuf,
-    summary: Summary,
-}
-
-impl Laboratory {
-    fn write() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let summary = demo::write(folder.path(), now()).unwrap().autosubmit;
-        Self {
-            root: folder.path().join("autosubmit"),
-            summary,
-            _folder: folder,
-        }
-    }
+/// A laboratory of the test's own: its folder, its root, and what was written.
+fn written() -> (TempDir, PathBuf, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = demo::write(folder.path(), now()).unwrap().autosubmit;
+    let root = folder.path().join("autosubmit");
+    (folder, root, summary)
 }
 
 fn job_list(root: &Path, experiment: &ExperimentSummary) -> std::path::PathBuf {
@@ -57,8 +47,7 @@ fn count(path: &Path, query: &str) -> i64 {
 
 #[test]
 fn the_laboratory_shows_everything() {
-    let lab = Laboratory::write();
-    let summary = &lab.summary;
+    let (_folder, _, summary) = &written();
     let all = &summary.experiments;
     assert_eq!(all.len(), laboratory().len());
     for form in [
@@ -122,8 +111,7 @@ fn the_laboratory_shows_everything() {
 
 #[test]
 fn databases_hold_what_the_summary_tells() {
-    let lab = Laboratory::write();
-    let (root, summary) = (&lab.root, &lab.summary);
+    let (_folder, root, summary) = &written();
     assert_eq!(
         count(
             &root.join("autosubmit.db"),
@@ -233,8 +221,7 @@ fn every_history_schema_can_be_written() {
 
 #[test]
 fn the_same_moment_gives_the_same_lists() {
-    let lab = Laboratory::write();
-    let (one, summary) = (&lab.root, &lab.summary);
+    let (_folder, one, summary) = &written();
     let other = tempfile::tempdir().unwrap();
     write_root(other.path(), now()).unwrap();
     for experiment in &summary.experiments {
@@ -352,8 +339,7 @@ for path in sys.argv[1:]:
 
 #[test]
 fn python_reads_every_pickle() {
-    let lab = Laboratory::write();
-    let (root, summary) = (&lab.root, &lab.summary);
+    let (_folder, root, summary) = &written();
     let mut read = Vec::new();
     let mut python = Command::new("python3");
     python.args(["-c", LOADER]);

@@ -1,5 +1,11 @@
 //! Tests through labql's public faces: the command line, HTTP, WebSocket, and the library where a part stands alone.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 #[macro_use]
 mod support;
 

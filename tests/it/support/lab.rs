@@ -70,10 +70,6 @@ impl Lab {
         self.path("data")
     }
 
-    pub fn is_sqlite(&self) -> bool {
-        self.database.is_none()
-    }
-
     /// A setting for all that follows, as a variable of the environment.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.settings.retain(|(known, _)| known != name);

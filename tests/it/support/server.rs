@@ -122,13 +122,15 @@ impl Server {
         super::client::code(&answer).to_owned()
     }
 
-    /// The value of a counter of `/metrics`.
-    pub async fn counter(&self, name: &str) -> u64 {
+    /// The values of counters at one moment.
+    pub async fn counters<const N: usize>(&self, names: [&str; N]) -> [i64; N] {
         let text = get(self, "/metrics", &[]).await.text().await.expect("text");
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.map_or(0, |value| value.parse().expect("a number"))
+        names.map(|name| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.map_or(0, |value| value.parse().expect("a number"))
+        })
     }
 
     /// Asks it to end and waits for that; true if it ended well.
