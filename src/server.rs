@@ -70,6 +70,9 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|error| ServeError::Listen(config.listen, error))?;
+        // From here on somebody may tell the process to end.
+        let stop = CancellationToken::new();
+        end_on_signal(stop.clone())?;
         let services = Services {
             feed: Feed::new(database.clone()),
             database: database.clone(),
@@ -82,7 +85,7 @@ impl Server {
             config,
             database,
             services,
-            stop: CancellationToken::new(),
+            stop,
         })
     }
 
@@ -107,7 +110,6 @@ impl Server {
             .metrics(metrics)
             .shutdown(self.stop.clone())
             .build()?;
-        end_on_signal(self.stop.clone())?;
         let workers = TaskTracker::new();
         self.start_workers(&workers);
         workers.close();

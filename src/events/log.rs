@@ -8,6 +8,7 @@ use sea_orm::{
 
 use crate::database::Database;
 use crate::entity::event::{ActiveModel, Column, Entity, Model};
+use crate::failure::Failure;
 use crate::time::Millis;
 
 /// The key of the advisory lock that PostgreSQL holds from the numbering of an event to the commit: with it, positions
@@ -65,8 +66,8 @@ pub async fn append(transaction: &DatabaseTransaction, events: Vec<NewEvent>) ->
 }
 
 /// The position of the newest event; 0 before the first.
-pub async fn head(database: &Database) -> Result<i64, DbErr> {
-    newest(database.read()).await
+pub async fn head(database: &Database) -> Result<i64, Failure> {
+    Ok(newest(database.read()).await?)
 }
 
 async fn newest<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {

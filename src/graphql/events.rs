@@ -1,19 +1,19 @@
 //! The position of the log.
 
 use async_graphql::{Context, Object, Result};
-use sea_orm::DbErr;
 
-use super::context::ContextExt;
+use super::context::{ContextExt, failed};
 use super::error::internal;
 use crate::database::Database;
 use crate::events::{self, Cursor};
+use crate::failure::Failure;
 
 /// The name of [`EventsQuery::event_cursor`] in the schema.
 pub const EVENT_CURSOR: &str = "eventCursor";
 
 /// The position of the log before the fields of an operation were resolved. Fields at the root are resolved all at
 /// once, so a resolver that read it could be later than its neighbours.
-pub struct SnapshotPosition(Result<Cursor, DbErr>);
+pub struct SnapshotPosition(Result<Cursor, Failure>);
 
 impl SnapshotPosition {
     /// Reads the position. A failure is told by the field that shows it.
@@ -35,7 +35,7 @@ impl EventsQuery {
         let position = ctx.data::<SnapshotPosition>();
         match &position.map_err(|error| internal(error.message))?.0 {
             Ok(cursor) => Ok(cursor.to_string()),
-            Err(error) => Err(internal(error)),
+            Err(failure) => Err(failed(failure.clone())),
         }
     }
 }

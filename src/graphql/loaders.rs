@@ -7,18 +7,14 @@ use std::sync::Arc;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 
 use super::context::failed;
-use super::experiments::Experiment;
-use super::level::Level;
 use crate::auth::accounts;
 use crate::database::Database;
-use crate::entity::{api_key, base_uri_grant, experiment, user};
+use crate::entity::{api_key, base_uri_grant, user};
 use crate::experiments::read;
 use crate::failure::Failure;
 
 /// The loaders of one operation. They are never shared between operations, so nothing is stale or foreign.
 pub struct Loaders {
-    /// Experiments.
-    pub experiments: DataLoader<ExperimentById, HashMapCache>,
     /// Where the logs of experiments are.
     pub roots: DataLoader<RootOfExperiment, HashMapCache>,
     /// Users, their keys and their grants.
@@ -29,7 +25,6 @@ impl Loaders {
     /// Fresh loaders over this database.
     pub fn new(database: &Database) -> Self {
         Self {
-            experiments: loader(ExperimentById(database.clone())),
             roots: loader(RootOfExperiment(database.clone())),
             users: loader(Users(database.clone())),
         }
@@ -53,21 +48,6 @@ impl From<LoadError> for async_graphql::Error {
 impl From<Failure> for LoadError {
     fn from(failure: Failure) -> Self {
         Self(Arc::new(failure))
-    }
-}
-
-/// Experiments by row id; those of one batch stand on one level, so that what is asked of them is batched, too.
-pub struct ExperimentById(Database);
-
-impl Loader<i64> for ExperimentById {
-    type Value = Experiment;
-    type Error = LoadError;
-
-    async fn load(&self, ids: &[i64]) -> Result<HashMap<i64, Experiment>, LoadError> {
-        let rows = read::experiments::by_ids(&self.0, ids).await?;
-        let level = Level::new(ids.to_vec(), ids.to_vec());
-        let experiment = |row: experiment::Model| (row.id, Experiment::on_level(row, &level));
-        Ok(rows.into_iter().map(experiment).collect())
     }
 }
 

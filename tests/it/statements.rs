@@ -71,7 +71,7 @@ async fn pages_of_experiments(lab: Lab) {
         } }
     } } }";
     let mut costs = Vec::new();
-    for first in [2, 10, 500] {
+    for first in [2, 10, 300] {
         let body = json!({ "query": deep, "variables": { "first": first } });
         let (count, data) = cost(&server, &body).await;
         costs.push(count);

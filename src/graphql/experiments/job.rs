@@ -252,8 +252,9 @@ impl Job {
 
     /// The experiment that it belongs to.
     async fn experiment(&self, ctx: &Context<'_>) -> Result<Option<Experiment>> {
-        let experiments = &ctx.loaders()?.experiments;
-        Ok(experiments.load_one(self.row.experiment_id).await?)
+        self.level
+            .children(ctx.database()?, &ExperimentOfJob, self.row.experiment_id)
+            .await
     }
 }
 
@@ -351,6 +352,26 @@ impl ChildList for JobTotal {
 
     async fn load(&self, database: &Database, level: &Level) -> Result<HashMap<i64, i64>, Failure> {
         jobs_read::count_of_experiments(database, level.parents(), &self.0).await
+    }
+}
+
+/// The experiments of the jobs of a level, by their own row ids.
+#[derive(Clone, Copy, Hash, PartialEq, Eq)]
+struct ExperimentOfJob;
+
+impl ChildList for ExperimentOfJob {
+    type Children = Option<Experiment>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        let rows = read::experiments::by_ids(database, level.experiments()).await?;
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let next = Level::new(ids.clone(), ids);
+        let experiment = |row: experiment::Model| (row.id, Some(Experiment::on_level(row, &next)));
+        Ok(rows.into_iter().map(experiment).collect())
     }
 }
 

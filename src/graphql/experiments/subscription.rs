@@ -52,7 +52,7 @@ impl ExperimentsSubscription {
         let services = ctx.services()?.clone();
         let resume = ctx.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());
         let head = events::head(&services.database).await;
-        let head = head.map_err(|error| failed(error.into()))?;
+        let head = head.map_err(failed)?;
         let after = match resume.or(after) {
             Some(cursor) => position(&cursor, head)?,
             None => head,

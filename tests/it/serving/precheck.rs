@@ -33,7 +33,7 @@ fn targets(all: &[Fragment], number: usize) -> Vec<usize> {
 fn expand(all: &[Fragment], number: usize) -> u64 {
     let below = targets(all, number)
         .into_iter()
-        .map(|next| expand(all, next));
+        .map(|next| 1 + expand(all, next));
     // One field stands in every fragment, because GraphQL has no empty selection sets.
     1 + all[number].fields + below.sum::<u64>()
 }
@@ -47,7 +47,11 @@ fn document(all: &[Fragment]) -> String {
             .collect();
         format!("fragment f{number} on Query {{ {fields} {spreads} }}\n")
     });
-    format!("{{ ...f0 }}\n{}", bodies.collect::<String>())
+    // All are spread: a document with a fragment that no operation uses is refused.
+    let root: String = (0..all.len())
+        .map(|number| format!("...f{number} "))
+        .collect();
+    format!("{{ {root} }}\n{}", bodies.collect::<String>())
 }
 
 fn limits(max_nodes: u64) -> Limits {
@@ -63,7 +67,7 @@ proptest! {
     #[test]
     fn remembered_sizes_equal_expanded_ones(all in fragments()) {
         let document = parse_query(document(&all)).unwrap();
-        let nodes = (0..all.len()).map(|number| expand(&all, number)).max().unwrap_or(0);
+        let nodes: u64 = (0..all.len()).map(|number| 1 + expand(&all, number)).sum();
         prop_assert!(check_document(&document, &limits(nodes)).is_ok());
         prop_assert!(check_document(&document, &limits(nodes - 1)).is_err());
     }
