@@ -99,29 +99,32 @@ async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Barrier};
+
+    use tokio::sync::mpsc;
 
     use super::*;
 
     #[tokio::test]
-    async fn few_logs_are_read_at_once() {
-        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        // Each read waits until as many run as may.
-        let together = Arc::new(Barrier::new(READERS));
-        let reads = (0..READERS * 8).map(|_| {
-            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
-            let together = Arc::clone(&together);
-            blocking(move || {
-                let now = running.fetch_add(1, Ordering::SeqCst) + 1;
-                most.fetch_max(now, Ordering::SeqCst);
-                together.wait();
-                running.fetch_sub(1, Ordering::SeqCst);
+    async fn a_read_holds_its_place_to_its_end() {
+        let (began, mut begun) = mpsc::unbounded_channel();
+        let end = Arc::new(Barrier::new(READERS + 1));
+        for _ in 0..READERS {
+            let (began, end) = (began.clone(), Arc::clone(&end));
+            let read = tokio::spawn(blocking(move || {
+                let _ = began.send(());
+                end.wait();
                 Ok(())
-            })
-        });
-        let done = futures_util::future::join_all(reads).await;
-        assert!(done.iter().all(Result::is_ok));
-        assert_eq!(most.load(Ordering::SeqCst), READERS);
+            }));
+            begun.recv().await.unwrap();
+            // The query is given up.
+            read.abort();
+            assert!(read.await.unwrap_err().is_cancelled());
+        }
+        let full = READS.try_acquire().is_err();
+        end.wait();
+        assert!(full);
+        let all = u32::try_from(READERS).unwrap();
+        assert!(READS.acquire_many(all).await.is_ok());
     }
 }
