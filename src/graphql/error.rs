@@ -130,6 +130,29 @@ pub fn finish(response: &mut Response) {
             hide(error, id);
         }
     }
+    if is_refused(response) {
+        response.data = Value::Null;
+        for error in &mut response.errors {
+            error.path.clear();
+        }
+    }
+}
+
+/// Nothing was allowed, because nobody has said who they are: then the whole operation is refused, as a request error,
+/// and a client can answer one status by logging in.
+fn is_refused(response: &Response) -> bool {
+    let nothing = match &response.data {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
+        _ => false,
+    };
+    let unauthenticated = Some(ErrorCode::Unauthenticated.as_str());
+    nothing
+        && !response.errors.is_empty()
+        && response
+            .errors
+            .iter()
+            .all(|error| code_of(error) == unauthenticated)
 }
 
 /// Whether execution never began (a "request error" of the GraphQL specification): there is no data,
