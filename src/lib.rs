@@ -1,6 +1,14 @@
 //! labql: one live GraphQL API over experiments, datasets, focal planes and flows.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::format_push_string,
+        clippy::format_collect
+    )
+)]
 
 pub mod auth;
 pub mod cli;

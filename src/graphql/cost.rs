@@ -39,6 +39,7 @@ pub struct FieldTypes {
 type Fields = HashMap<Name, FieldType>;
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct FieldType {
     /// The type as it stands in the schema.
     declared: Type,

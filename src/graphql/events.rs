@@ -30,6 +30,7 @@ pub struct EventsQuery;
 impl EventsQuery {
     /// The position of the log before this query was answered: everything else in the query is at least as new.
     /// Subscribe with it as `after`, and nothing falls between.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn event_cursor(&self, ctx: &Context<'_>) -> Result<String> {
         ctx.check_read()?;
         let position = ctx.data::<SnapshotPosition>();

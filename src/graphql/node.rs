@@ -69,7 +69,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let database = ctx.database()?;
     let ids: Vec<Option<GlobalId>> = ids.iter().map(GlobalId::decode).collect();
     let experiments = experiments(database, &ids).await?;
-    let row_of = |expid: &str| experiments.get(expid).map(|experiment| experiment.row_id());
+    let row_of = |expid: &str| experiments.get(expid).map(Experiment::row_id);
     let jobs = jobs(database, &ids, row_of).await?;
     let runs = runs(database, &ids, row_of).await?;
     let mut found = Vec::with_capacity(ids.len());

@@ -548,8 +548,9 @@ async fn protection_levels(mut lab: Lab) {
         if open {
             assert_eq!(first["id"], "2", "{level} {first}");
         } else {
+            assert_eq!(first["type"], "error", "{first}");
             assert_eq!(
-                first["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED",
+                first["payload"][0]["extensions"]["code"], "UNAUTHENTICATED",
                 "{first}"
             );
         }

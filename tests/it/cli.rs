@@ -140,7 +140,7 @@ fn mistakes_are_explained() {
     said(&lab, &["import", "autosubmit", "nowhere"], "nowhere");
     said(&lab, &["serve", "--listen", "here"], "--listen");
     let short = lab.run_with(&["user", "add", "ada"], "short\n");
-    assert!(!short.success && short.stderr.contains("8"), "{short:?}");
+    assert!(!short.success && short.stderr.contains('8'), "{short:?}");
     fs::write(lab.path("labql.toml"), "lisen = \"127.0.0.1:1\"\n").expect("a file");
     said(&lab, &["config"], "lisen");
     fs::remove_file(lab.path("labql.toml")).expect("no file");

@@ -5,6 +5,13 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on has failed"
 )]
+// Pedantry that serves programs, not their tests.
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::items_after_statements,
+    clippy::needless_pass_by_value
+)]
 
 #[macro_use]
 mod support;

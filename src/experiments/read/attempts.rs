@@ -57,7 +57,7 @@ pub async fn speeds(
     let completed = Entity::find()
         .filter(Column::ExperimentId.is_in(experiments))
         .filter(Column::RunNumber.is_in(numbers))
-        .filter(Column::Status.eq(i16::from(JobStatus::Completed.code())))
+        .filter(Column::Status.eq(JobStatus::Completed.code()))
         .filter(
             Condition::any()
                 .add(Column::Section.eq("POST"))

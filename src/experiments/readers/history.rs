@@ -147,7 +147,7 @@ pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> 
         problems.push(Problem::new(
             &path,
             format_args!("there is no table {name}"),
-        ))
+        ));
     };
     if runs.is_none() {
         table("experiment_run");

@@ -93,7 +93,8 @@ impl Mirror {
             }
             if let Some(old) = moved {
                 // Nothing that is noted about the other root's files holds for those of this one.
-                ledger::forget(transaction, old.source_id, &[old.expid.clone()]).await?;
+                ledger::forget(transaction, old.source_id, std::slice::from_ref(&old.expid))
+                    .await?;
             }
             let row = rows::experiment(self.source_id, central, old);
             match old {

@@ -288,7 +288,7 @@ pub fn attempt(experiment_id: i64, attempt: &AttemptRecord) -> job_attempt::Mode
         run_number: attempt.run_id,
         is_last: attempt.last,
         row_type: attempt.rowtype,
-        status: attempt.status.map(|status| status.code()),
+        status: attempt.status.map(JobStatus::code),
         created_at: millis(attempt.created_at),
         submitted_at: millis(attempt.submitted_at),
         started_at: millis(attempt.started_at),
@@ -321,9 +321,9 @@ fn text(text: Option<&str>) -> Option<String> {
     bounded(text, MAX_TEXT)
 }
 
-/// The address of a model's sources, or their branch.
+/// The address of a model's sources, or their branch; Autosubmit writes `NA` where there are none.
 fn address(text: Option<&str>) -> Option<String> {
-    bounded(text, MAX_ADDRESS)
+    bounded(text, MAX_ADDRESS).filter(|text| text != "NA")
 }
 
 fn bounded(text: Option<&str>, most: usize) -> Option<String> {
