@@ -4,13 +4,15 @@
 //! `Content-Type: application/json`, which no HTML form can send, and a GET runs queries only, so that
 //! no page can make a browser change anything.
 
+use std::time::Duration;
+
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
-    body::Body,
+    body::{Body, BodyDataStream},
     extract::{FromRequestParts, Query, Request, State, ws::WebSocketUpgrade},
     http::{
         HeaderMap, Method, StatusCode, Uri,
-        header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE},
+        header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, UPGRADE},
         request::Parts,
     },
     response::{IntoResponse, Redirect, Response},
@@ -32,6 +34,10 @@ use crate::{
         request::{GraphQlRequest, MalformedRequest},
     },
 };
+
+/// How much of a body that is too large is still taken before the answer, in bytes and in time.
+const MOST_DRAINED: usize = 64 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
@@ -196,19 +202,39 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, 
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok())
         .unwrap_or(0);
+    let mut chunks = body.into_data_stream();
     if announced > limit {
+        // Who asks first whether to send it has not begun.
+        if !headers.contains_key(EXPECT) {
+            drain(chunks).await;
+        }
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(announced);
-    let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Refusal::malformed("the request body broke off"))?;
         if bytes.len().saturating_add(chunk.len()) > limit {
+            drain(chunks).await;
             return Err(too_large());
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// Takes the rest of a body that is refused, and forgets it: many clients read no answer before they have sent all, and
+/// would be told of a broken connection instead of the reason. Bounded in bytes and time.
+async fn drain(mut chunks: BodyDataStream) {
+    let mut left = MOST_DRAINED;
+    let all = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(DRAIN_TIME, all).await;
 }
 
 /// Bounded in depth by the parser (128 levels).
