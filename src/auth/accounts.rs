@@ -7,16 +7,17 @@ use chrono::{DateTime, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr,
-    EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Set, SqlErr, Statement,
+    ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Set,
+    SqlErr,
 };
 
+use super::idempotency::Replay;
 use super::password::{self, PasswordError};
 use super::token::TokenKeys;
 use super::viewer::ViewerUser;
 use crate::config::Secret;
 use crate::database::Database;
-use crate::entity::{api_key, base_uri_grant, idempotency_key, user};
+use crate::entity::{api_key, base_uri_grant, user};
 use crate::failure::{Failure, RejectionCode};
 use crate::paging::{self, KeyKind, OrderPart, Ordering, Page, Slice};
 use crate::time::Millis;
@@ -485,7 +486,7 @@ fn check_username(username: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
+pub(super) fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
     if text.is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
         return Err(Failure::bad_input(
             field,
@@ -497,83 +498,4 @@ fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Failure> {
         return Err(Failure::bad_input(field, "must not hold a zero byte"));
     }
     Ok(())
-}
-
-/// The memory of a creating command: the same key by the same actor makes nothing new.
-struct Replay<'a> {
-    actor: &'a str,
-    mutation: &'static str,
-    key: Option<&'a str>,
-    request_hash: String,
-}
-
-impl<'a> Replay<'a> {
-    fn new(
-        actor: &'a str,
-        mutation: &'static str,
-        key: Option<&'a str>,
-        request: &str,
-    ) -> Result<Self, Failure> {
-        check_text("idempotencyKey", key)?;
-        Ok(Self {
-            actor,
-            mutation,
-            key,
-            request_hash: super::api_key::hash(request),
-        })
-    }
-
-    async fn seen(&self, transaction: &DatabaseTransaction) -> Result<Option<i64>, Failure> {
-        let Some(key) = self.key else { return Ok(None) };
-        self.lock(transaction, key).await?;
-        let row = idempotency_key::Entity::find()
-            .filter(idempotency_key::Column::Actor.eq(self.actor))
-            .filter(idempotency_key::Column::Mutation.eq(self.mutation))
-            .filter(idempotency_key::Column::Key.eq(key))
-            .one(transaction)
-            .await?;
-        match row {
-            Some(row) if row.request_hash == self.request_hash => Ok(Some(row.subject_id)),
-            Some(_) => Err(Self::another_input()),
-            None => Ok(None),
-        }
-    }
-
-    fn another_input() -> Failure {
-        Failure::rejected(
-            RejectionCode::Conflict,
-            Some("idempotencyKey"),
-            "this key was used with another input",
-        )
-    }
-
-    /// Of two commands with the same key the second waits for the first. SQLite has one writer anyway.
-    async fn lock(&self, transaction: &DatabaseTransaction, key: &str) -> Result<(), DbErr> {
-        if transaction.get_database_backend() == DatabaseBackend::Postgres {
-            let name = format!("{}|{}|{key}", self.actor, self.mutation);
-            let lock = Statement::from_sql_and_values(
-                DatabaseBackend::Postgres,
-                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-                [name.into()],
-            );
-            transaction.query_one_raw(lock).await?;
-        }
-        Ok(())
-    }
-
-    async fn note(&self, transaction: &DatabaseTransaction, subject: i64) -> Result<(), Failure> {
-        let Some(key) = self.key else { return Ok(()) };
-        idempotency_key::ActiveModel {
-            actor: Set(self.actor.to_owned()),
-            mutation: Set(self.mutation.to_owned()),
-            key: Set(key.to_owned()),
-            request_hash: Set(self.request_hash.clone()),
-            subject_id: Set(subject),
-            created_at: Set(Utc::now().millis()),
-            ..Default::default()
-        }
-        .insert(transaction)
-        .await?;
-        Ok(())
-    }
 }

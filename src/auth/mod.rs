@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod api_key;
 pub mod authenticator;
+mod idempotency;
 pub mod password;
 pub mod policy;
 pub mod token;
