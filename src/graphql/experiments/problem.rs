@@ -7,7 +7,7 @@ use crate::entity::source_problem;
 use crate::graphql::connection::connection;
 use crate::time::from_millis;
 
-/// A file of a source that could not be read whole. What it told before is kept.
+/// A file of a source that could not be read whole. While it is broken, what it told before is kept.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct SourceProblem {
     /// The file, relative to the root of its source.
