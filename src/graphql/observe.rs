@@ -7,8 +7,8 @@
 //! | `labql_graphql_subscriptions` | | subscriptions that are open |
 //! | `labql_graphql_events_total` | | answers that subscriptions have delivered |
 //!
-//! `outcome` is `ok`, `cancelled` (nobody waited any more), or the code of the first error. Labels never come from a client: an operation's
-//! name, which does, stands in the span alone.
+//! `outcome` is `ok`, `cancelled` (nobody waited any more), or the code of the first error. Labels never
+//! come from a client: an operation's name, which does, stands in the span alone.
 
 use std::time::Instant;
 
