@@ -109,8 +109,14 @@ fn kept_password(path: &Path) -> Result<Secret, Box<dyn std::error::Error + Send
     if let Ok(text) = std::fs::read_to_string(path) {
         return Ok(text.trim().to_owned().into());
     }
-    let password = api_key::generate()?;
-    let password = password.expose().trim_start_matches("labql_")[..16].to_owned();
+    // Letters and digits alone: it will be copied by hand and pasted into shells.
+    let password: String = api_key::generate()?
+        .expose()
+        .trim_start_matches("labql_")
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(20)
+        .collect();
     let mut file = private_file(path)?;
     writeln!(file, "{password}")?;
     Ok(password.into())
