@@ -1,6 +1,7 @@
 //! Answers of GraphQL over HTTP.
 
 use async_graphql::{ServerError, Value};
+use async_graphql_axum::GraphQLResponse;
 use axum::{
     body::Body,
     http::{
@@ -66,9 +67,15 @@ pub(super) fn answer(response: async_graphql::Response, json: Json) -> Response 
         Json::Legacy => StatusCode::OK,
         Json::GraphQl => status(&response),
     };
-    let mut answer = write(status, &response, json);
-    answer.headers_mut().extend(response.http_headers);
-    answer
+    if error::is_request_error(&response) {
+        return write(status, &response, json);
+    }
+    // What was executed is written as async-graphql-axum does it; the form and the status are ours.
+    finish(
+        GraphQLResponse::from(response).into_response(),
+        status,
+        json,
+    )
 }
 
 /// Data, even in part, is 200. The specification leaves open which 4xx or 5xx a failure is.
@@ -100,7 +107,11 @@ fn write(status: StatusCode, response: &async_graphql::Response, json: Json) -> 
             return internal(&error, json);
         }
     };
-    let mut answer = (status, Body::from(body)).into_response();
+    finish(Body::from(body).into_response(), status, json)
+}
+
+fn finish(mut answer: Response, status: StatusCode, json: Json) -> Response {
+    *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, json.content_type());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
