@@ -64,11 +64,12 @@ impl Demo {
         let mirror = Mirror::open(database, feed, &root, &[]).await?;
         let report = mirror.pass(&|_, _| {}).await?;
         println!("loaded {} experiments", report.experiments);
-        let password = kept_password(&self.dir.join("password"))?;
-        if accounts::user_by_name(&services.database, USER)
-            .await?
-            .is_none()
-        {
+        let (password, is_new) = kept_password(&self.dir.join("password"))?;
+        let known = accounts::user_by_name(&services.database, USER).await?;
+        if known.is_some() && is_new {
+            accounts::set_password(&services.database, USER, &password).await?;
+        }
+        if known.is_none() {
             let new = NewUser {
                 username: USER.to_owned(),
                 password: Some(password.clone()),
@@ -104,10 +105,10 @@ fn write_ready(path: &Path, address: SocketAddr, password: &Secret) -> std::io::
     std::fs::rename(draft, path)
 }
 
-/// The password of the demo's user: made once, in a file that only its owner can read.
-fn kept_password(path: &Path) -> Result<Secret, Box<dyn std::error::Error + Send + Sync>> {
+/// The password of the demo's user, and whether it was made just now: once, in a file that only its owner can read.
+fn kept_password(path: &Path) -> Result<(Secret, bool), Box<dyn std::error::Error + Send + Sync>> {
     if let Ok(text) = std::fs::read_to_string(path) {
-        return Ok(text.trim().to_owned().into());
+        return Ok((text.trim().to_owned().into(), false));
     }
     // Letters and digits alone: it will be copied by hand and pasted into shells.
     let password: String = api_key::generate()?
@@ -119,5 +120,5 @@ fn kept_password(path: &Path) -> Result<Secret, Box<dyn std::error::Error + Send
         .collect();
     let mut file = private_file(path)?;
     writeln!(file, "{password}")?;
-    Ok(password.into())
+    Ok((password.into(), true))
 }

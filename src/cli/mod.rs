@@ -86,10 +86,15 @@ async fn execute(cli: Cli) -> CommandResult {
     if let Some(folder) = cli.global.data_dir {
         config.data_dir = folder;
     }
+    let named = cli.global.database_url.is_some();
     if let Some(url) = cli.global.database_url {
         config.database.url = url.into();
     }
     if let Command::Demo(command) = cli.command {
+        // The demo's user and experiments belong in no database that is not named for it.
+        if !named {
+            config.database.url = String::new().into();
+        }
         return command.run(config).await;
     }
     config.settle();

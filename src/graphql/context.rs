@@ -1,7 +1,9 @@
 //! What resolvers find in their context.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Error};
 
 use super::error::{ErrorCode, internal};
@@ -27,6 +29,23 @@ pub struct Services {
     pub protection: ProtectionLevel,
 }
 
+/// The objects that the unpaged lists of an operation may still hand out. The cost before the execution takes each such
+/// list for a short one; this is what happens when they are not.
+pub struct Budget(AtomicU64);
+
+/// Objects in the unpaged lists of one operation, at most.
+const MOST_UNPAGED: u64 = 500_000;
+
+impl Budget {
+    /// The budget of an operation; a subscription answers for as long as it is open, one event at a time.
+    pub fn of(kind: OperationType) -> Self {
+        Self(AtomicU64::new(match kind {
+            OperationType::Subscription => u64::MAX,
+            OperationType::Query | OperationType::Mutation => MOST_UNPAGED,
+        }))
+    }
+}
+
 /// Shortcuts for resolvers.
 pub trait ContextExt {
     /// What all operations share.
@@ -35,6 +54,9 @@ pub trait ContextExt {
     fn viewer(&self) -> Result<&Viewer, Error>;
     /// The loaders of this operation.
     fn loaders(&self) -> Result<&Loaders, Error>;
+
+    /// Takes the objects of an unpaged list off the budget of the operation.
+    fn charge(&self, objects: usize) -> Result<(), Error>;
 
     /// labql's own database.
     fn database(&self) -> Result<&Database, Error> {
@@ -70,9 +92,29 @@ impl ContextExt for Context<'_> {
             .map_err(|error| internal(error.message))
     }
 
+    fn charge(&self, objects: usize) -> Result<(), Error> {
+        let budget = self.data::<Budget>();
+        spend(budget.map_err(|error| internal(error.message))?, objects)
+    }
+
     fn loaders(&self) -> Result<&Loaders, Error> {
         self.data::<Loaders>()
             .map_err(|error| internal(error.message))
+    }
+}
+
+/// Takes from the budget; once it is spent, everything fails.
+fn spend(budget: &Budget, objects: usize) -> Result<(), Error> {
+    let objects = u64::try_from(objects).unwrap_or(u64::MAX);
+    let take = |left: u64| left.checked_sub(objects);
+    match budget
+        .0
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+    {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ErrorCode::TooComplex.error(format!(
+            "the lists without pages hold more than {MOST_UNPAGED} objects"
+        ))),
     }
 }
 

@@ -31,7 +31,11 @@ use futures_util::{
 };
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::{
@@ -344,7 +348,28 @@ impl Engine {
 
     /// Runs an operation of any kind as a stream of answers: a query or a mutation gives one, a
     /// subscription one for each event. The stream ends after an answer that is a request error.
+    ///
+    /// It runs in a task of its own, which ends when the stream is dropped: an operation that waits for its reader
+    /// could otherwise hold a connection of the database that the reader itself is waiting for.
     pub fn subscribe(&self, operation: Prepared, caller: Caller) -> BoxStream<'static, Response> {
+        let mut answers = self.answers(operation, caller);
+        let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
+        let drive = async move {
+            while let Some(answer) = answers.next().await {
+                if sender.send(answer).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(drive.in_current_span()));
+        stream::poll_fn(move |context| {
+            let _running = &task;
+            receiver.poll_recv(context)
+        })
+        .boxed()
+    }
+
+    fn answers(&self, operation: Prepared, caller: Caller) -> BoxStream<'static, Response> {
         let engine = self.clone();
         if operation.kind != OperationType::Subscription {
             return stream::once(async move { engine.execute(operation, caller).await }).boxed();
@@ -403,6 +428,9 @@ impl Engine {
         context.attach(&caller.viewer, &operation, request).await
     }
 }
+
+/// Answers of an operation that wait for their reader.
+const READ_AHEAD: usize = 8;
 
 /// Bytes that a parsed document takes for each byte of its text, roughly.
 const PARSED_SIZE: usize = 16;

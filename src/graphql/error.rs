@@ -12,7 +12,7 @@
 
 use std::fmt::{self, Display};
 
-use async_graphql::{Error, ErrorExtensions, Response, ServerError, Value};
+use async_graphql::{Error, ErrorExtensions, Name, PathSegment, Response, ServerError, Value};
 use uuid::Uuid;
 
 /// The closed list of `extensions.code`.
@@ -141,9 +141,20 @@ pub fn finish(response: &mut Response) {
 /// Nothing was allowed, because nobody has said who they are: then the whole operation is refused, as a request error,
 /// and a client can answer one status by logging in.
 fn is_refused(response: &Response) -> bool {
+    let failed = |key: &Name| {
+        response
+            .errors
+            .iter()
+            .any(|error| match error.path.first() {
+                Some(PathSegment::Field(field)) => field == key.as_str(),
+                _ => false,
+            })
+    };
     let nothing = match &response.data {
         Value::Null => true,
-        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(key, value)| *value == Value::Null && failed(key)),
         _ => false,
     };
     let unauthenticated = Some(ErrorCode::Unauthenticated.as_str());

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::accounts::{AccountsMutation, AccountsQuery};
-use super::context::Services;
+use super::context::{Budget, Services};
 use super::engine::{Prepared, RequestContext};
 use super::events::{self, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentsQuery, ExperimentsSubscription};
@@ -66,7 +66,10 @@ impl RequestContext for PerOperation {
         operation: &'a Prepared,
         request: Request,
     ) -> BoxFuture<'a, Request> {
-        let request = request.data(Arc::clone(viewer)).data(Loaders::new(&self.0));
+        let request = request
+            .data(Arc::clone(viewer))
+            .data(Loaders::new(&self.0))
+            .data(Budget::of(operation.kind()));
         async move {
             if operation.selects(events::EVENT_CURSOR) {
                 return request.data(SnapshotPosition::read(&self.0).await);

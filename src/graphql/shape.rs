@@ -57,9 +57,14 @@ impl Shape {
                 Selection::Field(field) => {
                     let of = parent.and_then(|parent| types.type_of(parent, &field.node.name.node));
                     let key = field.node.response_key().node.clone();
-                    let entry = self.0.entry(key).or_default();
-                    if entry.of.is_none() {
-                        entry.of = of.cloned();
+                    let entry = self.0.entry(key).or_insert_with(|| Field {
+                        of: of.cloned(),
+                        inner: Self::default(),
+                    });
+                    // Under different conditions a key may have different types, though the specification wants them
+                    // alike: then nothing is known of its nulls.
+                    if entry.of.as_ref() != of {
+                        entry.of = None;
                     }
                     let selections = &field.node.selection_set.node;
                     let parent = of.map(|of| named(&of.base));
@@ -87,58 +92,86 @@ impl Shape {
     /// Puts null where the errors say that something failed, and the fields into order.
     pub fn restore(&self, response: &mut Response) {
         let Response { data, errors, .. } = response;
+        let mut failed = false;
         for error in errors.iter().filter(|error| !error.path.is_empty()) {
-            if self.fail(data, &error.path) {
-                *data = Value::Null;
-            }
+            self.fill(data, &error.path);
+            failed = true;
+        }
+        if failed && self.settle(data) {
+            *data = Value::Null;
         }
         self.arrange(data);
     }
 
-    /// Puts null at the place of an error below this object. True: it is not allowed there, the object itself is null.
-    fn fail(&self, object: &mut Value, path: &[PathSegment]) -> bool {
+    /// Puts null at the place of an error below this object.
+    fn fill(&self, object: &mut Value, path: &[PathSegment]) {
         // An object without any field that succeeded was given as null.
         if *object == Value::Null {
             *object = Value::Object(IndexMap::new());
         }
         let (Value::Object(fields), [PathSegment::Field(key), rest @ ..]) = (object, path) else {
-            return false;
+            return;
         };
         let Some(field) = self.0.get(key.as_str()) else {
-            return false;
+            return;
         };
-        let failed = match fields.get_mut(key.as_str()) {
-            Some(value) if !rest.is_empty() => match &field.of {
-                Some(of) => field.inner.fail_within(value, &of.base, rest),
-                None => false,
-            },
+        match (fields.get_mut(key.as_str()), &field.of) {
+            (Some(value), Some(of)) if !rest.is_empty() => {
+                field.inner.fill_within(value, &of.base, rest);
+            }
+            (Some(_), None) if !rest.is_empty() => {}
             // It failed itself, or something in a list of it, for which the whole list was given up.
-            _ => true,
-        };
-        if !failed {
-            return false;
+            _ => {
+                fields.insert(Name::new(key), Value::Null);
+            }
         }
-        fields.insert(Name::new(key), Value::Null);
-        field.of.as_ref().is_some_and(|of| !of.nullable)
     }
 
-    /// The same below a value of this type. True: the value itself is null.
-    fn fail_within(&self, value: &mut Value, of: &BaseType, path: &[PathSegment]) -> bool {
+    /// The same below a value of this type.
+    fn fill_within(&self, value: &mut Value, of: &BaseType, path: &[PathSegment]) {
         match (of, value, path) {
-            (BaseType::Named(_), value, path) => self.fail(value, path),
+            (BaseType::Named(_), value, path) => self.fill(value, path),
             (BaseType::List(of), Value::List(items), [PathSegment::Index(index), rest @ ..]) => {
-                let Some(item) = items.get_mut(*index) else {
-                    return true;
-                };
-                let failed = rest.is_empty() || self.fail_within(item, &of.base, rest);
-                if failed {
-                    *item = Value::Null;
+                match items.get_mut(*index) {
+                    Some(item) if rest.is_empty() => *item = Value::Null,
+                    Some(item) => self.fill_within(item, &of.base, rest),
+                    None => {}
                 }
-                failed && !of.nullable
             }
-            // A list that was given up, or not the list that it should be.
-            _ => true,
+            // A list that was given up is null already.
+            _ => {}
         }
+    }
+
+    /// Lets nulls go up from where they are not allowed. True: this object itself has to be null.
+    fn settle(&self, object: &mut Value) -> bool {
+        let Value::Object(fields) = object else {
+            return false;
+        };
+        fields.iter_mut().any(|(name, value)| {
+            let field = self.0.get(name);
+            field.is_some_and(|field| match &field.of {
+                Some(of) => field.inner.settle_within(value, of),
+                None => false,
+            })
+        })
+    }
+
+    /// The same for a value of this type. True: it is null where that is not allowed.
+    fn settle_within(&self, value: &mut Value, of: &Type) -> bool {
+        let failed = match (&of.base, &mut *value) {
+            (BaseType::Named(_), object) => self.settle(object),
+            (BaseType::List(of), Value::List(items)) => {
+                // Every item, not only the first that fails: the others have nulls of their own.
+                let failures = items.iter_mut().map(|item| self.settle_within(item, of));
+                failures.fold(false, |any, failed| any | failed)
+            }
+            (BaseType::List(_), _) => false,
+        };
+        if failed {
+            *value = Value::Null;
+        }
+        *value == Value::Null && !of.nullable
     }
 
     /// Puts the fields of an answer into order.
@@ -251,6 +284,17 @@ mod tests {
         assert_eq!(
             restored("{ a }", Value::Null, &[&[field("a")]]),
             r#"{"a":null}"#
+        );
+        // What has become null stays so, whatever else failed below it or beside it.
+        let both = [&[field("d")][..], &[field("c"), field("a")]];
+        assert_eq!(restored("{ c { a } d { a } }", Value::Null, &both), "null");
+        assert_eq!(
+            restored(
+                "{ c { a k } }",
+                value!({ "c": null }),
+                &[&[field("c"), field("a")], &only]
+            ),
+            r#"{"c":null}"#
         );
         let listed = [field("l"), PathSegment::Index(1), field("a")];
         let data = value!({ "l": [{ "a": 1 }, {}] });

@@ -132,3 +132,31 @@ async fn the_introspection_of_tools_is_within_the_limits() {
     let data = server.data(introspection, json!({})).await;
     assert_eq!(data["__schema"]["queryType"]["name"], "Query");
 }
+
+#[tokio::test]
+async fn operations_of_one_socket_do_not_hold_up_the_database() {
+    // With one connection, an operation that waited for the socket's own task would wait for ever.
+    let mut lab = Lab::sqlite();
+    lab.set("LABQL_DATABASE__MAX_CONNECTIONS", "1");
+    let server = lab.serve_signed_in().await;
+    let mut socket = Socket::signed_in(&server, server.token()).await;
+    const OPERATIONS: usize = 40;
+    for number in 0..OPERATIONS {
+        let query = "{ eventCursor experiments { nodes { expid runs { totalCount } } } users { nodes { username } } }";
+        socket.subscribe(&number.to_string(), query).await;
+    }
+    let (mut answered, mut completed) = (0, 0);
+    while completed < OPERATIONS {
+        let message = socket.hear().await;
+        match message["type"].as_str() {
+            Some("next") => {
+                let code = &message["payload"]["errors"][0]["extensions"]["code"];
+                assert!(code.is_null() || code == "FORBIDDEN", "{message}");
+                answered += 1;
+            }
+            Some("complete") => completed += 1,
+            _ => panic!("{message}"),
+        }
+    }
+    assert_eq!(answered, OPERATIONS);
+}

@@ -91,6 +91,7 @@ impl Job {
             .level
             .children(ctx.database()?, &list, self.row.id)
             .await?;
+        ctx.charge(rows.len())?;
         let jobs = rows.iter().map(|row| Self {
             row: Arc::clone(row),
             expid: Arc::clone(&self.expid),
