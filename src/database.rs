@@ -13,6 +13,8 @@ use sea_orm::{
 use crate::config::DatabaseConfig;
 use crate::files;
 
+/// How many values one statement binds at most; SQLite allows 32,766, PostgreSQL 65,535.
+pub const MOST_BINDS: usize = 10_000;
 /// How long a statement waits for a lock of SQLite before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

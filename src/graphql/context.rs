@@ -55,6 +55,9 @@ pub trait ContextExt {
     /// The loaders of this operation.
     fn loaders(&self) -> Result<&Loaders, Error>;
 
+    /// Does the selection of this connection name `totalCount`? Only then is it worth counting.
+    fn wants_total(&self) -> bool;
+
     /// Takes the objects of an unpaged list off the budget of the operation.
     fn charge(&self, objects: usize) -> Result<(), Error>;
 
@@ -90,6 +93,10 @@ impl ContextExt for Context<'_> {
         self.data::<Arc<Viewer>>()
             .map(AsRef::as_ref)
             .map_err(|error| internal(error.message))
+    }
+
+    fn wants_total(&self) -> bool {
+        self.look_ahead().field("totalCount").exists()
     }
 
     fn charge(&self, objects: usize) -> Result<(), Error> {

@@ -9,5 +9,4 @@ pub mod problems;
 pub mod runs;
 pub mod wrappers;
 
-/// How many values one statement binds at most; SQLite allows 32,766, PostgreSQL 65,535.
-const MOST_BINDS: usize = 10_000;
+use crate::database::MOST_BINDS;

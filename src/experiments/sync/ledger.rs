@@ -10,8 +10,8 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, Set,
 };
 
-use super::store::MOST_BINDS;
 use crate::auth::api_key::hash;
+use crate::database::MOST_BINDS;
 use crate::entity::{source_problem, source_state};
 use crate::experiments::readers::{Problem, SourceFingerprint};
 use crate::time::Millis;

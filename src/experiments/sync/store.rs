@@ -10,13 +10,11 @@ use sea_orm::{
 
 use super::diff::{Changes, diff};
 use super::rows;
+use crate::database::MOST_BINDS;
 use crate::entity::{experiment_run, job, job_attempt, job_edge, wrapper, wrapper_job};
 use crate::experiments::readers::{
     AttemptRecord, Edge, ExperimentRecord, RunRecord, WrapperRecord,
 };
-
-/// How many values one statement binds at most; SQLite allows 32,766, PostgreSQL 65,535.
-pub(super) const MOST_BINDS: usize = 15_000;
 
 /// How many rows a pass wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]

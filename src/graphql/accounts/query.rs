@@ -54,7 +54,7 @@ impl AccountsQuery {
         let slice = accounts::users_page(database, &page)
             .await
             .map_err(failed)?;
-        let total = if ctx.look_ahead().field("totalCount").exists() {
+        let total = if ctx.wants_total() {
             let count = accounts::user_count(database).await.map_err(failed)?;
             i64::try_from(count).ok()
         } else {

@@ -183,7 +183,7 @@ impl Experiment {
             last,
             before,
         };
-        let counted = ctx.look_ahead().field("totalCount").exists();
+        let counted = ctx.wants_total();
         let list = JobList::new(filter, order_by, &page).map_err(failed)?;
         list.connection(ctx.database()?, &self.level, &self.row, counted)
             .await
@@ -216,7 +216,7 @@ impl Experiment {
             last,
             before,
         };
-        let counted = ctx.look_ahead().field("totalCount").exists();
+        let counted = ctx.wants_total();
         let list = RunList::new(order_by, &page).map_err(failed)?;
         list.connection(ctx.database()?, &self.level, &self.row, counted)
             .await

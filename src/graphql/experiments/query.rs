@@ -45,7 +45,7 @@ impl ExperimentsQuery {
         let page = page.resolve(EXPERIMENT_PAGE, &ordering).map_err(failed)?;
         let slice = read::experiments::page(database, &filter, &ordering, &page).await;
         let slice = slice.map_err(failed)?;
-        let total = if ctx.look_ahead().field("totalCount").exists() {
+        let total = if ctx.wants_total() {
             let count = read::experiments::count(database, &filter).await;
             i64::try_from(count.map_err(failed)?).ok()
         } else {
@@ -111,7 +111,7 @@ impl ExperimentsQuery {
         let slice = read::problems::page(database, &page)
             .await
             .map_err(failed)?;
-        let total = if ctx.look_ahead().field("totalCount").exists() {
+        let total = if ctx.wants_total() {
             let count = read::problems::count(database).await.map_err(failed)?;
             i64::try_from(count).ok()
         } else {
