@@ -7,6 +7,7 @@ mod dialect;
 mod m20261122_000001_accounts;
 mod m20261122_000002_experiments;
 mod m20261122_000003_events;
+mod m20261122_000004_live_feed;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_accounts::Migration),
             Box::new(m20261122_000002_experiments::Migration),
             Box::new(m20261122_000003_events::Migration),
+            Box::new(m20261122_000004_live_feed::Migration),
         ]
     }
 }

@@ -6,8 +6,11 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event")]
 pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub position: i64,
+    /// Row id, in the order of writing.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// The place in the log, from 1 without gaps; none: written, but not yet numbered.
+    pub position: Option<i64>,
     /// Milliseconds since 1970-01-01 UTC.
     pub recorded_at: i64,
     pub topic: String,
@@ -15,6 +18,8 @@ pub struct Model {
     pub kind: String,
     /// JSON.
     pub payload: String,
+    /// Who did it: the username; none: labql itself.
+    pub actor: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@
 pub mod api_key;
 pub mod base_uri_grant;
 pub mod event;
+pub mod event_log;
 pub mod experiment;
 pub mod experiment_run;
 pub mod idempotency_key;

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::log;
+use super::topic::Topic;
 use crate::database::Database;
 use crate::entity::event::Model;
 use crate::failure::Failure;
@@ -59,7 +60,7 @@ impl Feed {
     /// All events of a topic behind a position, then those to come, in order, each once.
     pub fn subscribe(
         &self,
-        topic: &'static str,
+        topic: Topic,
         after: i64,
     ) -> impl Stream<Item = Result<Model, Failure>> + Send + use<> {
         let feed = self.clone();
@@ -71,7 +72,7 @@ impl Feed {
                 let page = log::read_after(&feed.database, topic, position, READ_AHEAD).await?;
                 let more = page.len() as u64 == READ_AHEAD;
                 for event in page {
-                    position = event.position;
+                    position = event.position.unwrap_or(position);
                     yield event;
                 }
                 if !more && wake.changed().await.is_err() {

@@ -6,7 +6,9 @@
 mod cursor;
 mod feed;
 mod log;
+mod topic;
 
 pub use cursor::{Cursor, CursorError};
 pub use feed::Feed;
 pub use log::{NewEvent, append, head};
+pub use topic::{Topic, UnknownTopic};

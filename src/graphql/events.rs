@@ -52,7 +52,7 @@ mod tests {
     use crate::auth::{AuthConfig, ProtectionLevel, Viewer};
     use crate::config::{DatabaseConfig, DatabaseUrl};
     use crate::database::Database;
-    use crate::events::{Cursor, Feed, NewEvent, append, head};
+    use crate::events::{Cursor, Feed, NewEvent, Topic, append, head};
     use crate::graphql::context::Services;
     use crate::graphql::engine::{Engine, EngineSettings, RequestContext};
     use crate::graphql::request::GraphQlRequest;
@@ -75,10 +75,11 @@ mod tests {
 
     async fn tell(database: &Database) {
         let event = NewEvent {
-            topic: "experiment",
+            topic: Topic::Experiment,
             subject: "a000".to_owned(),
             kind: "changed",
             payload: json!({}),
+            actor: None,
         };
         let transaction = database.begin().await.unwrap();
         append(&transaction, vec![event]).await.unwrap();

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
 use crate::entity::{experiment, source};
-use crate::events::{self, Feed, NewEvent};
+use crate::events::{self, Feed, NewEvent, Topic};
 use crate::experiments::readers::{
     ExperimentRecord, Expid, Problem, Root, SourceFile, SourceFingerprint, read_experiment,
 };
@@ -378,15 +378,13 @@ async fn source_id(database: &Database, root: &Root) -> Result<i64, Failure> {
 
 fn event(expid: &str, kind: &'static str) -> NewEvent {
     NewEvent {
-        topic: TOPIC,
+        topic: Topic::Experiment,
         subject: expid.to_owned(),
         kind,
         payload: serde_json::Value::Object(serde_json::Map::new()),
+        actor: None,
     }
 }
-
-/// The topic of the events of experiments.
-pub const TOPIC: &str = "experiment";
 
 /// Runs a reader on a thread that may block; an error if it panics.
 async fn blocking<T: Send + 'static>(

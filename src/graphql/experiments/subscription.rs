@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 
 use super::experiment::Experiment;
-use crate::events::{self, Cursor};
-use crate::experiments::{read, sync};
+use crate::events::{self, Cursor, Topic};
+use crate::experiments::read;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::engine::ResumeFrom;
 use crate::graphql::error::ErrorCode;
@@ -57,7 +57,7 @@ impl ExperimentsSubscription {
             Some(cursor) => position(&cursor, head)?,
             None => head,
         };
-        let changes = services.feed.subscribe(sync::TOPIC, after);
+        let changes = services.feed.subscribe(Topic::Experiment, after);
         Ok(changes.filter_map(move |event| {
             let database = services.database.clone();
             async move {
@@ -68,7 +68,7 @@ impl ExperimentsSubscription {
                 match read::experiments::by_expid(&database, &event.subject).await {
                     Ok(row) => row.map(|row| {
                         Ok(ExperimentUpdate {
-                            cursor: Cursor(event.position).to_string(),
+                            cursor: Cursor(event.position.unwrap_or_default()).to_string(),
                             recorded_at: from_millis(event.recorded_at),
                             experiment: Experiment::single(row),
                         })

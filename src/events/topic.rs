@@ -1,0 +1,52 @@
+//! What events are about.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What an event is about. The subject of an event names the one thing within its topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// An account, its keys and its grants; the subject is the username. For administrators only.
+    Account,
+    /// An experiment; the subject is its expid.
+    Experiment,
+    /// A job; the subject is the expid of its experiment.
+    Job,
+    /// A background worker; the subject is its name.
+    Worker,
+}
+
+impl Topic {
+    /// All topics.
+    pub const ALL: [Self; 4] = [Self::Account, Self::Experiment, Self::Job, Self::Worker];
+
+    /// The name in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Experiment => "experiment",
+            Self::Job => "job",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The log names a topic that this labql does not know: a newer one wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an unknown topic")]
+pub struct UnknownTopic;
+
+impl FromStr for Topic {
+    type Err = UnknownTopic;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTopic> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|topic| topic.as_str() == name).ok_or(UnknownTopic)
+    }
+}
