@@ -9,6 +9,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::auth::AuthConfig;
+use crate::events::Retention;
 use crate::graphql::engine::EngineSettings;
 use crate::http::HttpSettings;
 
@@ -112,6 +113,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Who may do what.
     pub auth: AuthConfig,
+    /// How long events are kept.
+    pub events: Retention,
     /// The Autosubmit installation to mirror.
     pub autosubmit: AutosubmitConfig,
     /// GraphQL: limits, timeouts, caches.
@@ -173,6 +176,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             database: DatabaseConfig::default(),
             auth: AuthConfig::default(),
+            events: Retention::default(),
             autosubmit: AutosubmitConfig::default(),
             graphql: EngineSettings::default(),
             http: HttpSettings::default(),

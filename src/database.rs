@@ -117,6 +117,11 @@ impl Database {
         &self.read
     }
 
+    /// The connections for single statements that write; commands take a transaction.
+    pub fn write(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
     /// Starts the transaction of a command. On SQLite it takes the write lock at once: a transaction that reads
     /// first and writes later could fail half-way, whatever the busy timeout.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
@@ -171,6 +176,15 @@ impl Database {
     /// Does the database answer?
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.read.ping().await
+    }
+
+    /// Does the database take what is written? Writes a row as it is.
+    pub async fn probe_write(&self) -> Result<(), DbErr> {
+        let transaction = self.begin().await?;
+        transaction
+            .execute_unprepared("UPDATE event_log SET id = id")
+            .await?;
+        transaction.commit().await
     }
 
     /// Closes all connections; SQLite then merges its log into the file.

@@ -31,7 +31,7 @@ pub enum RejectionCode {
 }
 
 /// Why a domain function failed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The caller's fault.
     Rejected(Rejection),

@@ -104,6 +104,20 @@ pub const PAGE: PageSize = PageSize {
     maximum: 500,
 };
 
+impl PageSize {
+    /// How many elements a page has if the argument `field` asks for `count`.
+    pub fn limit(self, field: &'static str, count: Option<i64>) -> Result<u64, Failure> {
+        match count.map(u64::try_from) {
+            None => Ok(self.default),
+            Some(Ok(count)) if count <= self.maximum => Ok(count),
+            Some(_) => Err(Failure::bad_input(
+                field,
+                format!("from 0 to {}", self.maximum),
+            )),
+        }
+    }
+}
+
 impl PageArguments {
     /// Checks the arguments against the sizes and the order.
     pub fn resolve(&self, size: PageSize, ordering: &Ordering) -> Result<Page, Failure> {
@@ -133,16 +147,7 @@ impl PageArguments {
         } else {
             ("first", self.first)
         };
-        let limit = match count.map(u64::try_from) {
-            None => size.default,
-            Some(Ok(count)) if count <= size.maximum => count,
-            Some(_) => {
-                return Err(Failure::bad_input(
-                    count_field,
-                    format!("from 0 to {}", size.maximum),
-                ));
-            }
-        };
+        let limit = size.limit(count_field, count)?;
         let from = cursor
             .as_deref()
             .map(|cursor| decode_cursor(field, cursor, ordering))

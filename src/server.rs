@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +25,8 @@ use crate::graphql::schema;
 use crate::http::{self, HttpState, NotReady, Readiness};
 use crate::telemetry;
 
+/// How long a trial of writing to the database holds good.
+const WRITE_PROBE: Duration = Duration::from_secs(5);
 /// How long background work may take to end after the last request.
 const WORKERS_END: Duration = Duration::from_secs(10);
 
@@ -31,6 +36,9 @@ pub enum ServeError {
     /// labql's own database.
     #[error(transparent)]
     Database(#[from] crate::database::DatabaseError),
+    /// The event log.
+    #[error("event log: {0}")]
+    Events(#[from] crate::failure::Failure),
     /// The keys of tokens.
     #[error(transparent)]
     Keys(#[from] crate::auth::token::KeyError),
@@ -74,7 +82,7 @@ impl Server {
         let stop = CancellationToken::new();
         end_on_signal(stop.clone())?;
         let services = Services {
-            feed: Feed::new(database.clone()),
+            feed: Feed::open(database.clone()).await?,
             database: database.clone(),
             keys,
             protection: config.auth.protection_level,
@@ -101,12 +109,20 @@ impl Server {
             schema::schema(self.services.clone()),
             schema::request_context(&self.services),
             self.config.graphql.clone(),
+        )
+        .following(
+            schema::updates(self.services.clone()),
+            self.services.feed.clone(),
         );
-        let guard = Guard::new(self.database.clone(), Arc::clone(&self.services.keys));
+        let guard = Guard::new(
+            self.database.clone(),
+            Arc::clone(&self.services.keys),
+            self.services.feed.clone(),
+        );
         let state = HttpState::builder(engine, guard)
             .settings(self.config.http.clone())
             .sdl(schema::sdl())
-            .readiness(DatabaseAnswers(self.database.clone()))
+            .readiness(Ready::new(&self.services))
             .metrics(metrics)
             .shutdown(self.stop.clone())
             .build()?;
@@ -188,19 +204,59 @@ fn end_on_signal(stop: CancellationToken) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// The server is ready when its database answers.
-struct DatabaseAnswers(Database);
+/// The server is ready when its database answers, takes what is written, and its event log is being read.
+struct Ready {
+    services: Services,
+    /// When it was last tried to write, and whether it went well: whoever asks often does not write often.
+    written: Mutex<Option<(Instant, bool)>>,
+}
 
-impl Readiness for DatabaseAnswers {
+impl Ready {
+    fn new(services: &Services) -> Self {
+        Self {
+            services: services.clone(),
+            written: Mutex::default(),
+        }
+    }
+
+    async fn takes_writes(&self) -> bool {
+        let mut written = self.written.lock().await;
+        if let Some((at, well)) = *written
+            && at.elapsed() < WRITE_PROBE
+        {
+            return well;
+        }
+        let well = match self.services.database.probe_write().await {
+            // Somebody else has been writing all the time.
+            Ok(()) | Err(DbErr::ConnectionAcquire(_)) => true,
+            Err(error) => {
+                tracing::warn!(%error, "the database cannot be written");
+                false
+            }
+        };
+        *written = Some((Instant::now(), well));
+        well
+    }
+}
+
+impl Readiness for Ready {
     fn check(&self) -> BoxFuture<'_, Result<(), NotReady>> {
+        let not_ready = |check, reason: &str| {
+            let reason = reason.to_owned();
+            Err(NotReady { check, reason })
+        };
         async move {
-            self.0.ping().await.map_err(|error| {
+            if let Err(error) = self.services.database.ping().await {
                 tracing::warn!(%error, "the database does not answer");
-                NotReady {
-                    check: "database",
-                    reason: "does not answer".to_owned(),
-                }
-            })
+                return not_ready("database", "does not answer");
+            }
+            if !self.takes_writes().await {
+                return not_ready("database", "cannot be written");
+            }
+            if !self.services.feed.is_current() {
+                return not_ready("events", "the event log could not be read lately");
+            }
+            Ok(())
         }
         .boxed()
     }

@@ -11,6 +11,7 @@ use sea_orm::{
     SqlErr,
 };
 
+use super::changes::tell;
 use super::idempotency::Replay;
 use super::password::{self, PasswordError};
 use super::token::TokenKeys;
@@ -251,6 +252,7 @@ pub async fn create_user(
         _ => error.into(),
     })?;
     replay.note(&transaction, made.id).await?;
+    tell(&transaction, &made.username, "user-made", actor).await?;
     transaction.commit().await?;
     tracing::info!(
         actor,
@@ -286,32 +288,37 @@ async fn replayed_user(
 /// Sets a new password.
 pub async fn set_password(
     database: &Database,
+    actor: &str,
     username: &str,
     password: &Secret,
 ) -> Result<(), Failure> {
     let hash = hash_password(password).await?;
-    update_user(
-        database,
-        username,
-        user::Column::PasswordHash,
-        Some(hash).into(),
-    )
-    .await
+    let value = Some(hash).into();
+    let change = (user::Column::PasswordHash, value, "password-set");
+    update_user(database, actor, username, change).await
 }
 
 /// Locks a user out, or lets them in again. Tokens and API keys of a disabled user are refused from then on.
 pub async fn set_disabled(
     database: &Database,
+    actor: &str,
     username: &str,
     disabled: bool,
 ) -> Result<(), Failure> {
     let at = disabled.then(|| Utc::now().millis());
-    update_user(database, username, user::Column::DisabledAt, at.into()).await
+    let kind = if disabled {
+        "user-disabled"
+    } else {
+        "user-enabled"
+    };
+    let change = (user::Column::DisabledAt, at.into(), kind);
+    update_user(database, actor, username, change).await
 }
 
 /// Sets what a user may do with a base URI; neither right: the grant is taken away.
 pub async fn set_grant(
     database: &Database,
+    actor: &str,
     username: &str,
     base_uri: &str,
     can_search: bool,
@@ -337,6 +344,7 @@ pub async fn set_grant(
         .insert(&transaction)
         .await?;
     }
+    tell(&transaction, username, "grant-set", actor).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -344,6 +352,7 @@ pub async fn set_grant(
 pub async fn create_api_key(
     database: &Database,
     user_id: i64,
+    username: &str,
     new: NewApiKey,
 ) -> Result<(Option<Secret>, api_key::Model), Failure> {
     if new.label.trim().is_empty() {
@@ -393,6 +402,7 @@ pub async fn create_api_key(
     .insert(&transaction)
     .await?;
     replay.note(&transaction, key.id).await?;
+    tell(&transaction, username, "api-key-made", username).await?;
     transaction.commit().await?;
     Ok((Some(secret), key))
 }
@@ -421,6 +431,11 @@ pub async fn revoke_api_key(
     let mut key: api_key::ActiveModel = key.into();
     key.revoked_at = Set(Some(Utc::now().millis()));
     let key = key.update(&transaction).await?;
+    let owner = user::Entity::find_by_id(key.user_id)
+        .one(&transaction)
+        .await?;
+    let owner = owner.map_or_else(String::new, |owner| owner.username);
+    tell(&transaction, &owner, "api-key-revoked", &viewer.username).await?;
     transaction.commit().await?;
     Ok(key)
 }
@@ -442,9 +457,9 @@ pub(super) async fn note_key_use(
 
 async fn update_user(
     database: &Database,
+    actor: &str,
     username: &str,
-    column: user::Column,
-    value: sea_orm::Value,
+    (column, value, kind): (user::Column, sea_orm::Value, &'static str),
 ) -> Result<(), Failure> {
     let transaction = database.begin().await?;
     let done = user::Entity::update_many()
@@ -455,6 +470,7 @@ async fn update_user(
     if done.rows_affected == 0 {
         return Err(no_user(username));
     }
+    tell(&transaction, username, kind, actor).await?;
     Ok(transaction.commit().await?)
 }
 

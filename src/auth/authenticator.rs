@@ -13,6 +13,7 @@ use super::viewer::{AuthError, Authenticator, Credential, Viewer, ViewerUser};
 use super::{accounts, api_key};
 use crate::database::Database;
 use crate::entity::{api_key as key_table, user};
+use crate::events::Feed;
 use crate::time::{self, Millis};
 
 /// `last_used_at` of a key is kept to this step, so that reading does not become writing.
@@ -23,12 +24,17 @@ const LAST_USED_STEP: Duration = Duration::from_mins(1);
 pub struct Guard {
     database: Database,
     keys: Arc<TokenKeys>,
+    feed: Feed,
 }
 
 impl Guard {
-    /// A guard over these users and keys.
-    pub fn new(database: Database, keys: Arc<TokenKeys>) -> Self {
-        Self { database, keys }
+    /// A guard over these users and keys. The feed tells when they change.
+    pub fn new(database: Database, keys: Arc<TokenKeys>, feed: Feed) -> Self {
+        Self {
+            database,
+            keys,
+            feed,
+        }
     }
 
     async fn check(&self, credential: Credential) -> Result<Viewer, AuthError> {
@@ -131,6 +137,10 @@ impl Authenticator for Guard {
             }
         }
         .boxed()
+    }
+
+    fn version(&self) -> i64 {
+        self.feed.accounts_changed()
     }
 }
 

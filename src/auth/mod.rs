@@ -1,8 +1,10 @@
 //! Who you are and what you may do.
 
+pub mod access;
 pub mod accounts;
 pub mod api_key;
 pub mod authenticator;
+mod changes;
 mod idempotency;
 pub mod password;
 pub mod policy;
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::Access;
 pub use policy::ProtectionLevel;
 pub use viewer::{AuthError, Authenticator, Credential, Viewer};
 

@@ -36,7 +36,37 @@ pub struct ViewerUser {
     pub is_admin: bool,
 }
 
+/// What an answer about the laboratory may depend on: not who somebody is, but what they may do. Answers are shared
+/// among all who may do the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rights {
+    signed_in: bool,
+    is_admin: bool,
+}
+
+impl Rights {
+    /// Anybody with these rights.
+    pub fn anybody(self) -> Viewer {
+        Viewer {
+            user: self.signed_in.then(|| ViewerUser {
+                id: None,
+                username: String::new(),
+                is_admin: self.is_admin,
+            }),
+            expires_at: None,
+        }
+    }
+}
+
 impl Viewer {
+    /// What this viewer may do.
+    pub fn rights(&self) -> Rights {
+        Rights {
+            signed_in: self.user.is_some(),
+            is_admin: self.user.as_ref().is_some_and(|user| user.is_admin),
+        }
+    }
+
     /// Nobody in particular.
     pub fn anonymous() -> Self {
         Self::default()
@@ -73,6 +103,11 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         credential: Option<Credential>,
     ) -> BoxFuture<'_, Result<Viewer, AuthError>>;
+
+    /// Grows when an account, a key or a grant has changed: what was found out before may be true no more.
+    fn version(&self) -> i64 {
+        0
+    }
 }
 
 impl fmt::Display for Viewer {

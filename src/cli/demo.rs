@@ -19,6 +19,8 @@ use crate::telemetry;
 
 /// The user that the demo makes.
 const USER: &str = "demo";
+/// Who makes it.
+const ACTOR: &str = "labql demo";
 /// How many ports are tried from the one that was asked for.
 const PORTS: u16 = 50;
 
@@ -67,7 +69,7 @@ impl Demo {
         let (password, is_new) = kept_password(&self.dir.join("password"))?;
         let known = accounts::user_by_name(&services.database, USER).await?;
         if known.is_some() && is_new {
-            accounts::set_password(&services.database, USER, &password).await?;
+            accounts::set_password(&services.database, ACTOR, USER, &password).await?;
         }
         if known.is_none() {
             let new = NewUser {
@@ -77,7 +79,7 @@ impl Demo {
                 is_admin: true,
                 ..NewUser::default()
             };
-            accounts::create_user(&services.database, "labql demo", new).await?;
+            accounts::create_user(&services.database, ACTOR, new).await?;
         }
         if self.no_serve {
             return Ok(());

@@ -34,7 +34,7 @@ impl Import {
     pub async fn run(self, config: Config) -> CommandResult {
         let Source::Autosubmit { path, json } = self.source;
         let database = super::open(&config).await?;
-        let feed = Feed::new(database.clone());
+        let feed = Feed::open(database.clone()).await?;
         let allowed = &config.autosubmit.allowed_folders;
         let mirror = Mirror::open(database.clone(), feed, &path, allowed).await?;
         let report = mirror.pass(&progress_bar()).await?;

@@ -8,6 +8,9 @@ use super::CommandResult;
 use crate::auth::accounts::{self, NewUser};
 use crate::config::{Config, Secret};
 
+/// Who does what is done here, in the log of changes.
+const ACTOR: &str = "command line";
+
 /// Add, list, disable users; set passwords and grants.
 #[derive(Args)]
 pub struct User {
@@ -91,7 +94,7 @@ impl User {
                     is_admin: admin,
                     idempotency_key: None,
                 };
-                let user = accounts::create_user(&database, "command line", new).await?;
+                let user = accounts::create_user(&database, ACTOR, new).await?;
                 println!("added {}", user.username);
             }
             Action::List => {
@@ -106,15 +109,15 @@ impl User {
                 }
             }
             Action::Password { username } => {
-                accounts::set_password(&database, &username, &read_password()?).await?;
+                accounts::set_password(&database, ACTOR, &username, &read_password()?).await?;
                 println!("set the password of {username}");
             }
             Action::Disable { username } => {
-                accounts::set_disabled(&database, &username, true).await?;
+                accounts::set_disabled(&database, ACTOR, &username, true).await?;
                 println!("disabled {username}");
             }
             Action::Enable { username } => {
-                accounts::set_disabled(&database, &username, false).await?;
+                accounts::set_disabled(&database, ACTOR, &username, false).await?;
                 println!("enabled {username}");
             }
             Action::Grant {
@@ -123,7 +126,8 @@ impl User {
                 search,
                 register,
             } => {
-                accounts::set_grant(&database, &username, &base_uri, search, register).await?;
+                accounts::set_grant(&database, ACTOR, &username, &base_uri, search, register)
+                    .await?;
                 println!("set the grant of {username} on {base_uri}");
             }
         }

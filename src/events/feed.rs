@@ -1,84 +1,359 @@
-//! The live feed: replay from the log, then follow it.
+//! The live feed: one reader of the log for the whole process, and any number of followers.
+//!
+//! What wakes a follower carries no payload, only "the newest position is now this". A follower reads on from where it
+//! is: in the ring of the newest events, or in the log itself when it is further behind. So nothing overflows, a slow
+//! follower costs a read and no memory, and there is no seam between what was and what comes.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::Stream;
-use tokio::sync::watch;
+use futures_util::future::BoxFuture;
+use sea_orm::DatabaseBackend;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::log;
+use super::cursor::{Cursor, LogId, Start, stamp};
+use super::follower::Follower;
+use super::log::{self, Event, Filter};
+use super::postgres::Postgres;
+use super::ring::Ring;
+use super::sqlite::Sqlite;
 use super::topic::Topic;
 use crate::database::Database;
-use crate::entity::event::Model;
+use crate::entity::event_log;
 use crate::failure::Failure;
 
-/// How often the log is looked at for events that other processes wrote.
-const POLL: Duration = Duration::from_secs(1);
-/// How many events a subscriber reads at a time.
-const READ_AHEAD: u64 = 500;
+/// How many events are read from the log at a time.
+pub(super) const READ_AHEAD: usize = 500;
+/// Reads of the log that followers do at once; others wait, so that those who have fallen behind leave connections
+/// for queries.
+const CATCHING_UP: usize = 2;
+/// A feed that has not seen the log for so long does not know what happens.
+const STALE: Duration = Duration::from_secs(5);
 
-/// The newest position that this process knows of; subscribers wait for it to grow.
-#[derive(Clone, Debug)]
-pub struct Feed {
+/// What differs between the databases.
+pub(super) trait Backend: Send + Sync {
+    /// How often to look, in case nothing wakes the reader.
+    fn poll(&self) -> Duration;
+    /// Gives positions to events that are committed and have none; says whether there were any.
+    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>>;
+    /// Wakes the reader when another process has written; never ends.
+    fn listen<'a>(&'a self, wake: &'a Notify) -> BoxFuture<'a, ()>;
+}
+
+/// The live feed of a database. Clones share everything.
+#[derive(Clone)]
+pub struct Feed(Arc<Inner>);
+
+struct Inner {
     database: Database,
-    newest: watch::Sender<i64>,
+    backend: Box<dyn Backend>,
+    log: LogId,
+    ring: RwLock<Ring>,
+    /// The ring has an event before it is told here.
+    newest: watch::Sender<Newest>,
+    /// The position of the newest event about an account.
+    accounts: AtomicI64,
+    wake: Notify,
+    seen_at: RwLock<Instant>,
+    catching_up: Semaphore,
+}
+
+/// A page of events.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// In the order of the log.
+    pub events: Vec<Event>,
+    /// Are there earlier ones?
+    pub has_previous: bool,
+    /// Are there later ones?
+    pub has_next: bool,
+    /// Where to go on.
+    pub next: Cursor,
+}
+
+/// What is told to followers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Newest {
+    /// The position of the newest event.
+    pub position: i64,
+    /// How often the log was found to be another one than before.
+    pub breaks: u64,
+}
+
+/// Why somebody cannot follow from a cursor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// It is no cursor of this log.
+    #[error("{0}")]
+    Unknown(&'static str),
+    /// What followed it is not there any more, or it is of a time that a restored backup has undone.
+    #[error("{reason}: read the state anew and follow from its eventCursor")]
+    Expired {
+        /// What has happened.
+        reason: &'static str,
+        /// The oldest cursor from which one can follow.
+        oldest: Cursor,
+    },
+    /// The log could not be read.
+    #[error(transparent)]
+    Failed(#[from] Failure),
 }
 
 impl Feed {
-    /// A feed of the log in this database.
-    pub fn new(database: Database) -> Self {
-        Self {
+    /// The feed of the log in this database, as of now.
+    pub async fn open(database: Database) -> Result<Self, Failure> {
+        let state = log::state(database.read()).await?;
+        let log = LogId::from_hex(&state.log)
+            .ok_or_else(|| Failure::internal("the event log has no identity"))?;
+        let backend: Box<dyn Backend> = match database.backend() {
+            DatabaseBackend::Postgres => Box::new(Postgres(database.clone())),
+            _ => Box::new(Sqlite),
+        };
+        Ok(Self(Arc::new(Inner {
             database,
-            newest: watch::Sender::new(0),
-        }
+            backend,
+            log,
+            ring: RwLock::default(),
+            newest: watch::Sender::new(Newest {
+                position: state.head,
+                breaks: 0,
+            }),
+            accounts: AtomicI64::new(0),
+            wake: Notify::new(),
+            seen_at: RwLock::new(Instant::now()),
+            catching_up: Semaphore::new(CATCHING_UP),
+        })))
     }
 
-    /// Looks for new events: at once after a commit of this process, and now and then for those of others.
-    pub async fn refresh(&self) {
-        metrics::counter!("labql_event_log_looks_total").increment(1);
-        match log::head(&self.database).await {
-            Ok(head) => {
-                self.newest
-                    .send_if_modified(|newest| std::mem::replace(newest, head) != head);
-            }
-            Err(error) => tracing::warn!(%error, "the event log could not be read"),
-        }
+    /// Says that there are new events: for commands, after the commit.
+    pub fn wake(&self) {
+        self.0.wake.notify_one();
     }
 
-    /// Refreshes until told to stop.
+    /// Reads the log as it grows, until told to stop. Without it, followers hear nothing.
     pub async fn follow(&self, stop: CancellationToken) {
-        let mut tick = tokio::time::interval(POLL);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = tick.tick() => self.refresh().await,
+        let read = async {
+            loop {
+                if let Err(error) = self.look().await {
+                    tracing::warn!(%error, "the event log could not be read");
+                }
+                tokio::select! {
+                    () = self.0.wake.notified() => {}
+                    () = sleep(self.0.backend.poll()) => {}
+                }
             }
+        };
+        tokio::select! {
+            () = read => {}
+            () = self.0.backend.listen(&self.0.wake) => {}
+            () = stop.cancelled() => {}
         }
     }
 
-    /// All events of a topic behind a position, then those to come, in order, each once.
-    pub fn subscribe(
-        &self,
-        topic: Topic,
-        after: i64,
-    ) -> impl Stream<Item = Result<Model, Failure>> + Send + use<> {
-        let feed = self.clone();
-        async_stream::try_stream! {
-            let mut wake = feed.newest.subscribe();
-            let mut position = after;
-            loop {
-                wake.mark_unchanged();
-                let page = log::read_after(&feed.database, topic, position, READ_AHEAD).await?;
-                let more = page.len() as u64 == READ_AHEAD;
-                for event in page {
-                    position = event.position.unwrap_or(position);
-                    yield event;
-                }
-                if !more && wake.changed().await.is_err() {
-                    return;
-                }
-            }
+    /// Reads what is new, and tells it.
+    async fn look(&self) -> Result<(), Failure> {
+        metrics::counter!("labql_event_log_looks_total").increment(1);
+        while self.0.backend.number().await? {}
+        let head = log::state(self.0.database.read()).await?.head;
+        let mut newest = self.newest();
+        if head < newest {
+            tracing::error!(head, newest, "the event log is shorter than it was");
+            self.change_ring(Ring::clear);
+            self.0.newest.send_modify(|newest| newest.breaks += 1);
+            newest = head;
+            self.tell(head);
         }
+        while newest < head {
+            let page = log::page(&self.0.database, None, newest, head, READ_AHEAD as u64).await?;
+            let Some(last) = page.last() else {
+                // Cut off by a retention that is shorter than this process slept.
+                self.tell(head);
+                break;
+            };
+            newest = last.position;
+            if page.iter().any(|event| event.topic == Some(Topic::Account)) {
+                self.0.accounts.store(newest, Ordering::Release);
+            }
+            self.change_ring(|ring| page.into_iter().for_each(|event| ring.push(event)));
+            self.tell(newest);
+        }
+        let mut seen_at = self.0.seen_at.write();
+        *seen_at.as_deref_mut().unwrap_or(&mut Instant::now()) = Instant::now();
+        Ok(())
+    }
+
+    fn change_ring(&self, change: impl FnOnce(&mut Ring)) {
+        change(&mut self.0.ring.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn tell(&self, position: i64) {
+        self.0
+            .newest
+            .send_modify(|newest| newest.position = position);
+        #[expect(clippy::cast_precision_loss, reason = "a metric")]
+        metrics::gauge!("labql_event_log_head").set(position as f64);
+    }
+
+    fn newest(&self) -> i64 {
+        self.0.newest.borrow().position
+    }
+
+    /// Whether the log was read lately.
+    pub fn is_current(&self) -> bool {
+        let seen_at = self.0.seen_at.read();
+        seen_at.is_ok_and(|at| at.elapsed() < STALE)
+    }
+
+    /// The position of the newest event about an account that this process has read; whoever was known before it has to
+    /// be asked again.
+    pub fn accounts_changed(&self) -> i64 {
+        self.0.accounts.load(Ordering::Acquire)
+    }
+
+    /// The cursor of an event.
+    pub fn cursor(&self, event: &Event) -> Cursor {
+        Cursor::new(self.0.log, event.position, event.recorded_at)
+    }
+
+    /// The position of the newest event in the database.
+    pub async fn head(&self) -> Result<Cursor, Failure> {
+        let state = log::state(self.0.database.read()).await?;
+        Ok(Cursor::new(self.0.log, state.head, state.head_recorded_at))
+    }
+
+    /// The events that pass the filter, from `start` on.
+    pub async fn subscribe(&self, filter: Filter, start: Start) -> Result<Follower, Lost> {
+        let position = match start {
+            // What is committed now is not told, even if this process has not read it yet.
+            Start::Now => self.head().await?.position,
+            Start::Beginning | Start::After(_) => self.position(start).await?,
+        };
+        Ok(Follower::new(self.clone(), filter, position))
+    }
+
+    /// Up to `limit` events that pass the filter, from `start` on.
+    pub async fn page(&self, filter: &Filter, start: Start, limit: u64) -> Result<Page, Lost> {
+        let after = self.position(start).await?;
+        let database = &self.0.database;
+        let head = self.head().await?;
+        let more = limit.saturating_add(1);
+        let mut events = log::page(database, Some(filter), after, head.position, more).await?;
+        let before = log::page(database, Some(filter), 0, after, 1).await?;
+        self.still_there(after).await?;
+        let has_next = events.len() as u64 > limit;
+        events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = match events.last() {
+            Some(last) if has_next => self.cursor(last),
+            _ => head,
+        };
+        Ok(Page {
+            events,
+            has_previous: !before.is_empty(),
+            has_next,
+            next,
+        })
+    }
+
+    /// The position behind which to read.
+    async fn position(&self, start: Start) -> Result<i64, Lost> {
+        let state = log::state(self.0.database.read())
+            .await
+            .map_err(Failure::from)?;
+        let cursor = match start {
+            Start::Now => return Ok(state.head),
+            Start::Beginning => return Ok(state.floor),
+            Start::After(cursor) => cursor,
+        };
+        if cursor.log != self.0.log {
+            return Err(Lost::Unknown("the cursor is of another event log"));
+        }
+        let position = cursor.position;
+        if position < state.floor {
+            return Err(self.expired("what followed the cursor is not kept any more", &state));
+        }
+        let recorded_at = if position > state.head {
+            None
+        } else if position == state.floor {
+            Some(state.floor_recorded_at)
+        } else if position == state.head {
+            Some(state.head_recorded_at)
+        } else {
+            let known = self.0.ring.read().ok();
+            let known = known.and_then(|ring| ring.recorded_at(position));
+            match known {
+                Some(recorded_at) => Some(recorded_at),
+                None => log::recorded_at(self.0.database.read(), position)
+                    .await
+                    .map_err(Failure::from)?,
+            }
+        };
+        if recorded_at.map(stamp) != Some(cursor.stamp) {
+            let reason = "the event log is not the one that the cursor was taken from";
+            return Err(self.expired(reason, &state));
+        }
+        Ok(position)
+    }
+
+    /// Fails if events behind this position were cut off: a page that was read before may lack some.
+    async fn still_there(&self, position: i64) -> Result<(), Lost> {
+        let state = log::state(self.0.database.read())
+            .await
+            .map_err(Failure::from)?;
+        if state.floor > position {
+            return Err(self.expired("what followed the cursor is not kept any more", &state));
+        }
+        Ok(())
+    }
+
+    fn expired(&self, reason: &'static str, state: &event_log::Model) -> Lost {
+        let oldest = Cursor::new(self.0.log, state.floor, state.floor_recorded_at);
+        Lost::Expired { reason, oldest }
+    }
+
+    /// What is told to somebody who followed a log that is another one now.
+    pub(super) async fn broken(&self) -> Lost {
+        match log::state(self.0.database.read()).await {
+            Ok(state) => self.expired("the event log was replaced by an older one", &state),
+            Err(error) => Lost::Failed(error.into()),
+        }
+    }
+
+    /// Told the newest position, and each that follows.
+    pub(super) fn positions(&self) -> watch::Receiver<Newest> {
+        self.0.newest.subscribe()
+    }
+
+    /// The next events from the ring; none if it does not reach back so far.
+    pub(super) fn recent(
+        &self,
+        filter: &Filter,
+        after: i64,
+        until: i64,
+    ) -> Option<(Vec<Arc<Event>>, i64)> {
+        let ring = self.0.ring.read().unwrap_or_else(PoisonError::into_inner);
+        ring.page(filter, after, until, READ_AHEAD)
+    }
+
+    /// The next events from the log, and the position up to which it was searched.
+    pub(super) async fn older(
+        &self,
+        filter: &Filter,
+        after: i64,
+        until: i64,
+    ) -> Result<(Vec<Arc<Event>>, i64), Lost> {
+        let turn = self.0.catching_up.acquire().await;
+        metrics::counter!("labql_event_log_catch_ups_total").increment(1);
+        let limit = READ_AHEAD as u64;
+        let page = log::page(&self.0.database, Some(filter), after, until, limit).await?;
+        self.still_there(after).await?;
+        drop(turn);
+        let searched = match page.last() {
+            Some(last) if page.len() == READ_AHEAD => last.position,
+            _ => until,
+        };
+        Ok((page.into_iter().map(Arc::new).collect(), searched))
     }
 }

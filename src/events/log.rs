@@ -1,10 +1,10 @@
-//! The table of events.
+//! The table of events: what is written into it, and how it is read.
 
 use chrono::Utc;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveValue::NotSet, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 
 use super::topic::Topic;
@@ -32,31 +32,103 @@ pub struct NewEvent {
     pub actor: Option<String>,
 }
 
-/// Appends events in the transaction of the command that made the change; the last thing a command does, since other
-/// commands wait from here to the commit.
+/// An event of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The place in the log, from 1 without gaps.
+    pub position: i64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub recorded_at: i64,
+    /// What it is about; none: something that only a newer labql knows.
+    pub topic: Option<Topic>,
+    /// Which one.
+    pub subject: String,
+    /// What happened, such as `changed`.
+    pub kind: String,
+    /// JSON.
+    pub payload: String,
+    /// Who did it: the username; none: labql itself.
+    pub actor: Option<String>,
+}
+
+impl Event {
+    /// None for a row that has no position yet.
+    fn of(row: Model) -> Option<Self> {
+        Some(Self {
+            position: row.position?,
+            recorded_at: row.recorded_at,
+            topic: row.topic.parse().ok(),
+            subject: row.subject,
+            kind: row.kind,
+            payload: row.payload,
+            actor: row.actor,
+        })
+    }
+
+    /// Roughly what it takes in memory, in bytes.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>() + self.subject.len() + self.kind.len() + self.payload.len()
+    }
+}
+
+/// Which events somebody wants to hear.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of these topics; empty: none.
+    pub topics: Vec<Topic>,
+    /// About this subject; none: about all.
+    pub subject: Option<String>,
+}
+
+impl Filter {
+    /// All events of a topic.
+    pub fn topic(topic: Topic) -> Self {
+        Self {
+            topics: vec![topic],
+            subject: None,
+        }
+    }
+
+    /// Only those about this subject.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Does this event pass?
+    pub fn admits(&self, event: &Event) -> bool {
+        event
+            .topic
+            .is_some_and(|topic| self.topics.contains(&topic))
+            && self
+                .subject
+                .as_ref()
+                .is_none_or(|one| *one == event.subject)
+    }
+}
+
+/// Appends events in the transaction of the command that made the change, as the last thing it does.
+///
+/// SQLite has one writer, so the events are numbered here and the order of positions is that of commits. On PostgreSQL
+/// commands commit in any order: their events are numbered after the commit (see [`postgres`](super::postgres)), and
+/// commands need not wait for each other.
 pub async fn append(transaction: &DatabaseTransaction, events: Vec<NewEvent>) -> Result<(), DbErr> {
     if events.is_empty() {
         return Ok(());
     }
     let recorded_at = Utc::now().millis();
-    let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    event_log::Entity::update_many()
-        .col_expr(
-            event_log::Column::Head,
-            Expr::col(event_log::Column::Head).add(count),
-        )
-        .col_expr(event_log::Column::HeadRecordedAt, recorded_at.into())
-        .exec(transaction)
-        .await?;
-    let log = event_log::Entity::find().one(transaction).await?;
-    let mut position = log.map_or(0, |log| log.head) - count;
+    let mut position = match transaction.get_database_backend() {
+        DatabaseBackend::Postgres => None,
+        _ => Some(reserve(transaction, events.len(), recorded_at).await?),
+    };
     let rows: Vec<_> = events
         .into_iter()
         .map(|event| {
-            position += 1;
+            position = position.map(|position| position + 1);
             ActiveModel {
                 id: NotSet,
-                position: Set(Some(position)),
+                position: Set(position),
                 recorded_at: Set(recorded_at),
                 topic: Set(event.topic.as_str().to_owned()),
                 subject: Set(event.subject),
@@ -74,24 +146,72 @@ pub async fn append(transaction: &DatabaseTransaction, events: Vec<NewEvent>) ->
     Ok(())
 }
 
-/// The position of the newest event; 0 before the first.
-pub async fn head(database: &Database) -> Result<i64, Failure> {
-    let log = event_log::Entity::find().one(database.read()).await?;
-    Ok(log.map_or(0, |log| log.head))
+/// Takes the next positions; answers with the one before them.
+async fn reserve(
+    transaction: &DatabaseTransaction,
+    count: usize,
+    recorded_at: i64,
+) -> Result<i64, DbErr> {
+    use event_log::Column::{Head, HeadRecordedAt};
+    let before = state(transaction).await?.head;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    event_log::Entity::update_many()
+        .col_expr(Head, Expr::col(Head).add(count))
+        .col_expr(HeadRecordedAt, recorded_at.into())
+        .exec(transaction)
+        .await?;
+    Ok(before)
 }
 
-/// The next events of a topic behind a position.
-pub(super) async fn read_after(
+/// The log as a whole.
+pub(super) async fn state(connection: &impl ConnectionTrait) -> Result<event_log::Model, DbErr> {
+    let state = event_log::Entity::find().one(connection).await?;
+    state.ok_or_else(|| DbErr::RecordNotFound("the row of the event log".to_owned()))
+}
+
+/// The log as a whole, which nobody else changes until the transaction ends.
+pub(super) async fn state_for_update(
+    transaction: &DatabaseTransaction,
+) -> Result<event_log::Model, DbErr> {
+    let query = event_log::Entity::find().lock_exclusive();
+    let state = query.one(transaction).await?;
+    state.ok_or_else(|| DbErr::RecordNotFound("the row of the event log".to_owned()))
+}
+
+/// The events behind `after`, up to `until`, that pass the filter (none: all), in order.
+pub(super) async fn page(
     database: &Database,
-    topic: Topic,
-    position: i64,
+    filter: Option<&Filter>,
+    after: i64,
+    until: i64,
     limit: u64,
-) -> Result<Vec<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::Topic.eq(topic.as_str()))
-        .filter(Column::Position.gt(position))
+) -> Result<Vec<Event>, Failure> {
+    let mut query = Entity::find()
+        .filter(Column::Position.gt(after))
+        .filter(Column::Position.lte(until))
         .order_by_asc(Column::Position)
-        .limit(limit)
-        .all(database.read())
+        .limit(limit);
+    if let Some(filter) = filter {
+        let topics = filter.topics.iter().map(|topic| topic.as_str());
+        query = query.filter(Column::Topic.is_in(topics));
+        if let Some(subject) = &filter.subject {
+            query = query.filter(Column::Subject.eq(subject));
+        }
+    }
+    let rows = query.all(database.read()).await?;
+    Ok(rows.into_iter().filter_map(Event::of).collect())
+}
+
+/// When the event of this position was recorded, if it is there.
+pub(super) async fn recorded_at(
+    connection: &impl ConnectionTrait,
+    position: i64,
+) -> Result<Option<i64>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::RecordedAt)
+        .filter(Column::Position.eq(position))
+        .into_tuple()
+        .one(connection)
         .await
 }

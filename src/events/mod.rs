@@ -5,10 +5,17 @@
 
 mod cursor;
 mod feed;
+mod follower;
 mod log;
+mod postgres;
+mod retention;
+mod ring;
+mod sqlite;
 mod topic;
 
-pub use cursor::{Cursor, CursorError};
-pub use feed::Feed;
-pub use log::{NewEvent, append, head};
+pub use cursor::{Cursor, CursorError, LogId, Start};
+pub use feed::{Feed, Lost, Page};
+pub use follower::Follower;
+pub use log::{Event, Filter, NewEvent, append};
+pub use retention::Retention;
 pub use topic::{Topic, UnknownTopic};

@@ -39,15 +39,18 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::{
+    answer::Answer,
     cost::{self, FieldTypes},
     error::{self, ErrorCode},
+    live::{self, Live, Stage},
     observe::Observation,
     precheck::{self, Limits},
     request::GraphQlRequest,
     shape::Shape,
     size,
 };
-use crate::auth::Viewer;
+use crate::auth::{Access, Viewer};
+use crate::events::Feed;
 
 /// How the engine runs operations.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +67,8 @@ pub struct EngineSettings {
     pub mutation_timeout: Duration,
     /// Queries and mutations that run at once; subscriptions do not count.
     pub max_concurrent: usize,
+    /// Subscriptions open at once; more are answered `UNAVAILABLE`.
+    pub max_subscriptions: usize,
     /// How long an operation waits for its turn before it is answered `UNAVAILABLE`.
     #[serde(with = "crate::human_duration")]
     pub queue_timeout: Duration,
@@ -81,6 +86,7 @@ impl Default for EngineSettings {
             query_timeout: Duration::from_secs(30),
             mutation_timeout: Duration::from_mins(1),
             max_concurrent: 256,
+            max_subscriptions: 20_000,
             queue_timeout: Duration::from_secs(5),
             document_cache_bytes: 16 * 1024 * 1024,
             max_answer_bytes: 64 * 1024 * 1024,
@@ -123,18 +129,18 @@ where
 pub struct ResumeFrom(pub String);
 
 /// Who asks, and from where on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
-    /// The user, or nobody in particular.
-    pub viewer: Arc<Viewer>,
+    /// The user, or nobody in particular; a subscription asks again who it is.
+    pub access: Access,
     /// The id of the last event that the client saw.
     pub resume_from: Option<String>,
 }
 
-impl From<Arc<Viewer>> for Caller {
-    fn from(viewer: Arc<Viewer>) -> Self {
+impl<A: Into<Access>> From<A> for Caller {
+    fn from(access: A) -> Self {
         Self {
-            viewer,
+            access: access.into(),
             resume_from: None,
         }
     }
@@ -160,10 +166,38 @@ impl Prepared {
         self.operation_name.as_deref()
     }
 
+    /// The values of the variables.
+    pub(super) fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// The operation in its document; none only if somebody changed the document since it was checked.
+    pub(super) fn definition(&self) -> (Option<&OperationDefinition>, &ExecutableDocument) {
+        let document = &self.document.executable;
+        let found = select(document, self.name()).ok();
+        (found.map(|(_, operation)| operation), document)
+    }
+
+    /// What distinguishes the document from others, for as long as this operation lives.
+    pub(super) fn document_id(&self) -> usize {
+        Arc::as_ptr(&self.document).addr()
+    }
+
+    /// A subscription has one field at its root, which is not one of introspection (GraphQL specification, section
+    /// "Single Root Field").
+    pub(super) fn check_single_field(&self) -> Result<(), ServerError> {
+        let introspects = ["__typename", "__schema", "__type"];
+        if self.shape.len() == 1 && !introspects.iter().any(|field| self.selects(field)) {
+            return Ok(());
+        }
+        let message = "a subscription selects one field, and no introspection";
+        Err(ErrorCode::BadInput.server_error(message))
+    }
+
     /// Whether this field stands at the root of the operation, under any alias.
     pub fn selects(&self, field: &str) -> bool {
-        let document = &self.document.0;
-        select(document, self.name()).is_ok_and(|(_, operation)| {
+        let (operation, document) = self.definition();
+        operation.is_some_and(|operation| {
             names(&operation.selection_set.node, &document.fragments, field)
         })
     }
@@ -187,7 +221,10 @@ fn names(
 }
 
 /// A parsed document and the shapes of the answers to its operations, each made when it is first asked for.
-struct Document(ExecutableDocument, Mutex<HashMap<Option<Name>, Arc<Shape>>>);
+struct Document {
+    executable: ExecutableDocument,
+    shapes: Mutex<HashMap<Option<Name>, Arc<Shape>>>,
+}
 
 impl Document {
     fn shape(
@@ -196,10 +233,10 @@ impl Document {
         operation: &OperationDefinition,
         types: &FieldTypes,
     ) -> Arc<Shape> {
-        let mut shapes = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
         let shape = shapes
             .entry(name.cloned())
-            .or_insert_with(|| Arc::new(Shape::of(&self.0, operation, types)));
+            .or_insert_with(|| Arc::new(Shape::of(&self.executable, operation, types)));
         Arc::clone(shape)
     }
 }
@@ -215,6 +252,8 @@ struct Inner {
     settings: EngineSettings,
     documents: Cache<String, Arc<Document>>,
     turns: Semaphore,
+    subscriptions: Arc<Semaphore>,
+    live: Option<Live>,
 }
 
 impl Engine {
@@ -241,7 +280,9 @@ impl Engine {
                 u32::try_from(text.len().saturating_mul(PARSED_SIZE)).unwrap_or(u32::MAX)
             })
             .build();
-        let turns = Semaphore::new(settings.max_concurrent.min(Semaphore::MAX_PERMITS));
+        let permits = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
+        let turns = permits(settings.max_concurrent);
+        let subscriptions = Arc::new(permits(settings.max_subscriptions));
         Self(Arc::new(Inner {
             schema: Box::new(schema),
             types,
@@ -249,7 +290,29 @@ impl Engine {
             settings,
             documents,
             turns,
+            subscriptions,
+            live: None,
         }))
+    }
+
+    /// Subscriptions follow the event log: `updates` has their root as the root of its queries. Without it the schema's
+    /// own streams are used.
+    #[must_use]
+    pub fn following<Q, M, S>(self, updates: Schema<Q, M, S>, feed: Feed) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        let mut inner = self.0;
+        if let Some(inner) = Arc::get_mut(&mut inner) {
+            inner.live = Some(Live::new(Box::new(updates), feed));
+        }
+        Self(inner)
+    }
+
+    pub(super) fn live(&self) -> Option<&Live> {
+        self.0.live.as_ref()
     }
 
     /// The limits that documents have to keep.
@@ -268,10 +331,12 @@ impl Engine {
 
     fn check(&self, request: GraphQlRequest) -> Result<Prepared, ServerError> {
         let document = self.document(&request.query)?;
-        let (name, operation) = select(&document.0, request.operation_name.as_deref())?;
+        let name = request.operation_name.as_deref();
+        let (name, operation) = select(&document.executable, name)?;
         check_required(operation, &request.variables)?;
         let (types, limits) = (&self.0.types, self.limits());
-        cost::check(&document.0, operation, &request.variables, types, limits)?;
+        let variables = &request.variables;
+        cost::check(&document.executable, operation, variables, types, limits)?;
         Ok(Prepared {
             kind: operation.ty,
             operation_name: name.map(ToString::to_string),
@@ -294,7 +359,10 @@ impl Engine {
             }
         })?;
         precheck::check_document(&parsed, self.limits())?;
-        let document = Arc::new(Document(parsed, Mutex::default()));
+        let document = Arc::new(Document {
+            executable: parsed,
+            shapes: Mutex::default(),
+        });
         self.0
             .documents
             .insert(text.to_owned(), Arc::clone(&document));
@@ -305,22 +373,75 @@ impl Engine {
     pub async fn execute(&self, operation: Prepared, caller: Caller) -> Response {
         let observation = Observation::begin(operation.kind, operation.name());
         let span = observation.span();
-        let shape = Arc::clone(&operation.shape);
-        let mut response = self
-            .run(operation, &caller)
-            .instrument(span.clone())
-            .await
-            .unwrap_or_else(|error| Response::from_errors(vec![error]));
-        self.bound(&mut response);
-        shape.restore(&mut response);
-        span.in_scope(|| error::finish(&mut response));
+        let request = async {
+            let document = operation.document.executable.clone();
+            let request = request(&operation, document, caller.resume_from.as_ref());
+            let viewer = caller.access.known();
+            self.0.context.attach(&viewer, &operation, request).await
+        };
+        let schema = &*self.0.schema;
+        let execution = self.run(schema, operation.kind, &operation.shape, request);
+        let response = execution.instrument(span).await;
         observation.end(&response);
         response
     }
 
-    async fn run(&self, operation: Prepared, caller: &Caller) -> Result<Response, ServerError> {
+    /// Runs a subscription once: to begin it, or to tell an event.
+    pub(super) async fn execute_update(
+        &self,
+        operation: &Prepared,
+        viewer: &Arc<Viewer>,
+        resume_from: Option<&String>,
+        stage: Arc<Stage>,
+    ) -> Response {
+        let Some(live) = &self.0.live else {
+            let error = error::internal_server_error("there is no live feed");
+            return Response::from_errors(vec![error]);
+        };
+        let request = async {
+            let mut document = operation.document.executable.clone();
+            ask(&mut document, operation.name());
+            let request = request(operation, document, resume_from).data(stage);
+            self.0.context.attach(viewer, operation, request).await
+        };
+        let kind = OperationType::Query;
+        self.run(live.schema(), kind, &operation.shape, request)
+            .await
+    }
+
+    /// Validates a subscription in the whole of its document. The schema's own stream of it has nothing to say.
+    pub(super) async fn validate(&self, operation: &Prepared) -> Option<Response> {
+        let document = operation.document.executable.clone();
+        let mut stream = self.0.schema.stream(request(operation, document, None));
+        let mut refused = stream.next().await?;
+        self.finish(&mut refused, &operation.shape);
+        Some(refused)
+    }
+
+    /// Runs a request in its turn and in its time, and puts the answer into its final form.
+    async fn run(
+        &self,
+        schema: &dyn ErasedSchema,
+        kind: OperationType,
+        shape: &Shape,
+        request: impl Future<Output = Request>,
+    ) -> Response {
+        let execution = async { schema.run(request.await).await };
+        let mut response = self
+            .in_turn(kind, execution)
+            .await
+            .unwrap_or_else(|error| Response::from_errors(vec![error]));
+        self.finish(&mut response, shape);
+        response
+    }
+
+    async fn in_turn(
+        &self,
+        kind: OperationType,
+        execution: impl Future<Output = Response>,
+    ) -> Result<Response, ServerError> {
         let settings = &self.0.settings;
-        let limit = match operation.kind {
+        let limit = match kind {
             OperationType::Mutation => settings.mutation_timeout,
             OperationType::Query | OperationType::Subscription => settings.query_timeout,
         };
@@ -331,10 +452,6 @@ impl Engine {
             .ok_or_else(|| {
                 ErrorCode::Unavailable.server_error("the server is busy, try again later")
             })?;
-        let execution = async {
-            let request = self.request(operation, caller).await;
-            self.0.schema.run(request).await
-        };
         let execution = AssertUnwindSafe(execution).catch_unwind();
         match timeout(limit, execution).await {
             Ok(Ok(response)) => Ok(response),
@@ -346,13 +463,54 @@ impl Engine {
         }
     }
 
+    /// Gives up an answer that is too large, and puts right what the executor leaves undone.
+    fn finish(&self, response: &mut Response, shape: &Shape) {
+        let limit = self.0.settings.max_answer_bytes;
+        if size::exceeds(&response.data, limit) {
+            let message = format!("the answer has more than {limit} bytes; ask for less");
+            *response = Response::from_errors(vec![ErrorCode::TooComplex.server_error(message)]);
+        }
+        shape.restore(response);
+        error::finish(response);
+    }
+
     /// Runs an operation of any kind as a stream of answers: a query or a mutation gives one, a
     /// subscription one for each event. The stream ends after an answer that is a request error.
-    ///
-    /// It runs in a task of its own, which ends when the stream is dropped: an operation that waits for its reader
+    pub fn subscribe(&self, operation: Prepared, caller: Caller) -> BoxStream<'static, Answer> {
+        if operation.kind != OperationType::Subscription {
+            let engine = self.clone();
+            let answer = async move {
+                let response = engine.execute(operation, caller).await;
+                Answer::new(&response, None)
+            };
+            return self.detached(stream::once(answer).boxed());
+        }
+        let open = Arc::clone(&self.0.subscriptions);
+        let Ok(permit) = open.try_acquire_owned() else {
+            let error = ErrorCode::Unavailable.server_error("too many subscriptions are open");
+            return stream::once(async { Answer::refused(error) }).boxed();
+        };
+        let mut observation = Observation::begin(operation.kind, operation.name());
+        let answers = if self.0.live.is_some() {
+            let begin = live::subscribe(self.clone(), Arc::new(operation), caller);
+            stream::once(begin.instrument(observation.span()))
+                .flatten()
+                .boxed()
+        } else {
+            self.detached(self.streamed(operation, caller, observation.span()))
+        };
+        answers
+            .map(move |answer| {
+                let _held = &permit;
+                observation.event(&answer);
+                answer
+            })
+            .boxed()
+    }
+
+    /// The answers of a task of its own, which ends when the stream is dropped: an operation that waits for its reader
     /// could otherwise hold a connection of the database that the reader itself is waiting for.
-    pub fn subscribe(&self, operation: Prepared, caller: Caller) -> BoxStream<'static, Response> {
-        let mut answers = self.answers(operation, caller);
+    fn detached(&self, mut answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
         let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
         let drive = async move {
             while let Some(answer) = answers.next().await {
@@ -369,63 +527,67 @@ impl Engine {
         .boxed()
     }
 
-    fn answers(&self, operation: Prepared, caller: Caller) -> BoxStream<'static, Response> {
+    /// The schema's own stream.
+    fn streamed(
+        &self,
+        operation: Prepared,
+        caller: Caller,
+        span: tracing::Span,
+    ) -> BoxStream<'static, Answer> {
         let engine = self.clone();
-        if operation.kind != OperationType::Subscription {
-            return stream::once(async move { engine.execute(operation, caller).await }).boxed();
-        }
-        let mut observation = Observation::begin(operation.kind, operation.name());
-        let span = observation.span();
         let shape = Arc::clone(&operation.shape);
         let begin = {
             let engine = engine.clone();
             async move {
-                let request = engine.request(operation, &caller).await;
+                let document = operation.document.executable.clone();
+                let request = request(&operation, document, caller.resume_from.as_ref());
+                let viewer = caller.access.known();
+                let context = &engine.0.context;
+                let request = context.attach(&viewer, &operation, request).await;
                 engine.0.schema.stream(request)
             }
         };
         let events = stream::once(begin.instrument(span.clone())).flatten();
-        let events = AssertUnwindSafe(events).catch_unwind().map(move |event| {
-            let mut event =
+        let answers = AssertUnwindSafe(events).catch_unwind().map(move |event| {
+            let mut response =
                 event.unwrap_or_else(|panic| Response::from_errors(vec![panicked(panic.as_ref())]));
-            engine.bound(&mut event);
-            event
+            span.in_scope(|| engine.finish(&mut response, &shape));
+            Answer::new(&response, None)
         });
-        let events = events.scan(false, |ended, event| {
-            let next = (!*ended).then_some(event);
-            *ended |= next.as_ref().is_some_and(error::is_request_error);
+        let until_refused = answers.scan(false, |ended, answer| {
+            let next = (!*ended).then_some(answer);
+            *ended |= next.as_ref().is_some_and(|answer| answer.refusal.is_some());
             std::future::ready(next)
         });
-        events
-            .map(move |mut response| {
-                shape.restore(&mut response);
-                span.in_scope(|| error::finish(&mut response));
-                observation.event(&response);
-                response
-            })
-            .boxed()
+        until_refused.boxed()
     }
+}
 
-    /// Gives up an answer that is too large.
-    fn bound(&self, response: &mut Response) {
-        let limit = self.0.settings.max_answer_bytes;
-        if size::exceeds(&response.data, limit) {
-            let message = format!("the answer has more than {limit} bytes; ask for less");
-            *response = Response::from_errors(vec![ErrorCode::TooComplex.server_error(message)]);
-        }
+/// The request of an operation whose document is this one, or this one made a query. The text is not needed any more.
+fn request(
+    operation: &Prepared,
+    document: ExecutableDocument,
+    resume_from: Option<&String>,
+) -> Request {
+    let mut request = Request::new(String::new()).variables(operation.variables.clone());
+    request.operation_name = operation.operation_name.clone();
+    request.set_parsed_query(document);
+    match resume_from {
+        Some(id) => request.data(ResumeFrom(id.clone())),
+        None => request,
     }
+}
 
-    async fn request(&self, mut operation: Prepared, caller: &Caller) -> Request {
-        // The text is not needed any more; the executor takes the document by value.
-        let variables = std::mem::take(&mut operation.variables);
-        let mut request = Request::new(String::new()).variables(variables);
-        request.operation_name = operation.operation_name.clone();
-        request.set_parsed_query(operation.document.0.clone());
-        if let Some(id) = &caller.resume_from {
-            request = request.data(ResumeFrom(id.clone()));
+/// Makes a subscription a query, and the only operation of its document.
+fn ask(document: &mut ExecutableDocument, name: Option<&str>) {
+    match &mut document.operations {
+        DocumentOperations::Single(operation) => operation.node.ty = OperationType::Query,
+        DocumentOperations::Multiple(operations) => {
+            operations.retain(|of, _| Some(of.as_str()) == name);
+            for operation in operations.values_mut() {
+                operation.node.ty = OperationType::Query;
+            }
         }
-        let context = &self.0.context;
-        context.attach(&caller.viewer, &operation, request).await
     }
 }
 
@@ -493,7 +655,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> ServerError {
 
 /// The schema without its three type parameters: a box an operation is nothing beside its resolvers,
 /// and everything above stays free of them.
-trait ErasedSchema: Send + Sync {
+pub(super) trait ErasedSchema: Send + Sync {
     fn run(&self, request: Request) -> BoxFuture<'_, Response>;
     fn stream(&self, request: Request) -> BoxStream<'static, Response>;
 }

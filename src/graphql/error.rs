@@ -115,6 +115,13 @@ pub fn code_of(error: &ServerError) -> Option<&str> {
     }
 }
 
+/// The code as one of the known labels, so that a stray one cannot make new time series.
+pub fn label(error: &ServerError) -> &'static str {
+    let code = code_of(error).unwrap_or_default();
+    let mut known = ErrorCode::ALL.into_iter().map(ErrorCode::as_str);
+    known.find(|known| *known == code).unwrap_or("other")
+}
+
 /// Gives a code to every error that has none, and hides what escaped a resolver by accident.
 pub fn finish(response: &mut Response) {
     for error in &mut response.errors {

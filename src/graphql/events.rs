@@ -1,12 +1,16 @@
-//! The position of the log.
+//! The log of changes, for those who read it page by page.
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
 
+use super::connection::PageInfo;
 use super::context::{ContextExt, failed};
 use super::error::internal;
-use crate::database::Database;
-use crate::events::{self, Cursor};
+use super::live::{lost, start};
+use crate::events::{self, Cursor, Feed, Filter, Topic};
 use crate::failure::Failure;
+use crate::paging::PAGE;
+use crate::time::from_millis;
 
 /// The name of [`EventsQuery::event_cursor`] in the schema.
 pub const EVENT_CURSOR: &str = "eventCursor";
@@ -17,9 +21,84 @@ pub struct SnapshotPosition(Result<Cursor, Failure>);
 
 impl SnapshotPosition {
     /// Reads the position. A failure is told by the field that shows it.
-    pub async fn read(database: &Database) -> Self {
-        Self(events::head(database).await.map(Cursor))
+    pub async fn read(feed: &Feed) -> Self {
+        Self(feed.head().await)
     }
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "Topic")]
+pub enum EventTopic {
+    /// An account, its keys and its grants; for administrators.
+    Account,
+    /// An experiment.
+    Experiment,
+    /// A job of an experiment.
+    Job,
+    /// A background worker.
+    Worker,
+}
+
+/// A change, as the log has it.
+pub struct Event {
+    event: events::Event,
+    cursor: Cursor,
+}
+
+/// A change, as the log has it.
+#[Object]
+impl Event {
+    /// The position of this change in the log: ask for `events(after:)`, or subscribe, to go on from here.
+    async fn cursor(&self) -> String {
+        self.cursor.to_string()
+    }
+
+    /// When the change was noticed.
+    async fn recorded_at(&self) -> Option<DateTime<Utc>> {
+        from_millis(self.event.recorded_at)
+    }
+
+    /// What it is about; null: something that this server does not know yet.
+    async fn topic(&self) -> Option<EventTopic> {
+        self.event.topic.map(Into::into)
+    }
+
+    /// Which one: an expid (also for jobs), the name of a worker or of a user.
+    async fn subject(&self) -> &str {
+        &self.event.subject
+    }
+
+    /// What happened, such as `added` or `changed`.
+    async fn kind(&self) -> &str {
+        &self.event.kind
+    }
+
+    /// Who did it; null: the server itself, or you are no administrator.
+    async fn actor(&self, ctx: &Context<'_>) -> Option<&str> {
+        ctx.administrator().ok()?;
+        self.event.actor.as_deref()
+    }
+}
+
+/// A page of changes.
+#[derive(SimpleObject)]
+pub struct EventConnection {
+    /// The changes of this page with their cursors.
+    edges: Vec<EventEdge>,
+    /// Where this page stands in the log.
+    page_info: PageInfo,
+    /// Where to go on: give this as `after` next time, also when this page has no changes.
+    next_cursor: String,
+}
+
+/// A change in a page.
+#[derive(SimpleObject)]
+pub struct EventEdge {
+    /// The position of the change.
+    cursor: String,
+    /// The change.
+    node: Event,
 }
 
 /// Questions about the log of changes.
@@ -39,6 +118,68 @@ impl EventsQuery {
             Err(failure) => Err(failed(failure.clone())),
         }
     }
+
+    /// Changes in the order in which they happened, for those who would rather ask than listen.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(
+            desc = "Only those after this cursor; absent or `beginning`: all that the log still has."
+        )]
+        after: Option<String>,
+        #[graphql(desc = "Only those about these; absent: about all that you may see.")]
+        topics: Option<Vec<EventTopic>>,
+    ) -> Result<EventConnection> {
+        ctx.check_read()?;
+        let filter = filter(ctx, topics)?;
+        let limit = PAGE.limit("first", first).map_err(failed)?;
+        let feed = &ctx.services()?.feed;
+        let start = start(Some(after.as_deref().unwrap_or("beginning")))?;
+        let page = feed.page(&filter, start, limit).await.map_err(lost)?;
+        let edges: Vec<EventEdge> = page
+            .events
+            .into_iter()
+            .map(|event| {
+                let cursor = feed.cursor(&event);
+                let node = Event { event, cursor };
+                EventEdge {
+                    cursor: cursor.to_string(),
+                    node,
+                }
+            })
+            .collect();
+        Ok(EventConnection {
+            page_info: PageInfo {
+                has_previous_page: page.has_previous,
+                has_next_page: page.has_next,
+                start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+                end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+            },
+            next_cursor: page.next.to_string(),
+            edges,
+        })
+    }
+}
+
+/// Events about accounts are for administrators.
+fn filter(ctx: &Context<'_>, topics: Option<Vec<EventTopic>>) -> Result<Filter> {
+    let topics: Vec<Topic> = match topics {
+        Some(topics) => topics.into_iter().map(Into::into).collect(),
+        None => {
+            let is_admin = ctx.administrator().is_ok();
+            let all = Topic::ALL.into_iter();
+            all.filter(|topic| is_admin || *topic != Topic::Account)
+                .collect()
+        }
+    };
+    if topics.contains(&Topic::Account) {
+        ctx.administrator()?;
+    }
+    Ok(Filter {
+        topics,
+        subject: None,
+    })
 }
 
 #[cfg(test)]
@@ -52,7 +193,7 @@ mod tests {
     use crate::auth::{AuthConfig, ProtectionLevel, Viewer};
     use crate::config::{DatabaseConfig, DatabaseUrl};
     use crate::database::Database;
-    use crate::events::{Cursor, Feed, NewEvent, Topic, append, head};
+    use crate::events::{Feed, NewEvent, Topic, append};
     use crate::graphql::context::Services;
     use crate::graphql::engine::{Engine, EngineSettings, RequestContext};
     use crate::graphql::request::GraphQlRequest;
@@ -66,7 +207,7 @@ mod tests {
         let database = Database::connect(&config).await.unwrap();
         database.ensure_schema(true).await.unwrap();
         Services {
-            feed: Feed::new(database.clone()),
+            feed: Feed::open(database.clone()).await.unwrap(),
             keys: Arc::new(TokenKeys::load(&AuthConfig::default(), folder).unwrap()),
             protection: ProtectionLevel::None,
             database,
@@ -100,7 +241,7 @@ mod tests {
             "{ viewer { username } ... { ...f } } fragment f on Query { at: eventCursor }",
         ] {
             tell(&services.database).await;
-            let before = head(&services.database).await.unwrap();
+            let before = services.feed.head().await.unwrap();
             let asked = GraphQlRequest::from_json(json!({ "query": query })).unwrap();
             let operation = engine.prepare(asked).unwrap();
             let request = context
@@ -110,7 +251,7 @@ mod tests {
             tell(&services.database).await;
             let answer = schema.execute(request).await.into_result().unwrap();
             let data = answer.data.into_json().unwrap();
-            assert_eq!(data["at"], json!(Cursor(before).to_string()));
+            assert_eq!(data["at"], json!(before.to_string()));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The API. Resolvers are thin: they call a function of a domain and map its result.
 
 pub mod accounts;
+pub mod answer;
 mod connection;
 pub mod context;
 pub mod cost;
@@ -12,6 +13,7 @@ mod id;
 mod level;
 mod lexer;
 pub mod limits;
+pub mod live;
 mod loaders;
 mod node;
 mod number;

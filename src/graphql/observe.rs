@@ -15,7 +15,8 @@ use std::time::Instant;
 use async_graphql::{Response, ServerError, parser::types::OperationType};
 use tracing::{Span, field};
 
-use super::error::{ErrorCode, code_of};
+use super::answer::Answer;
+use super::error::label;
 
 /// An operation that is being watched.
 pub(super) struct Observation {
@@ -31,7 +32,7 @@ impl Observation {
         let name: Option<String> = name.map(|name| name.chars().take(64).collect());
         let span = tracing::info_span!(
             "graphql",
-            operation.kind = label(kind),
+            operation.kind = kind_label(kind),
             operation.name = name,
             duration_ms = field::Empty,
             errors = field::Empty,
@@ -50,7 +51,7 @@ impl Observation {
 
     /// A request that never became an operation.
     pub(super) fn refused(error: &ServerError) {
-        let outcome = outcome(error);
+        let outcome = label(error);
         tracing::debug!(code = outcome, "refused a document");
         metrics::counter!("labql_graphql_operations_total", "kind" => "none", "outcome" => outcome)
             .increment(1);
@@ -61,9 +62,11 @@ impl Observation {
     }
 
     /// One answer of a subscription.
-    pub(super) fn event(&mut self, response: &Response) {
+    pub(super) fn event(&mut self, answer: &Answer) {
         metrics::counter!("labql_graphql_events_total").increment(1);
-        self.note(response);
+        if let Some(code) = answer.code {
+            self.outcome = code;
+        }
     }
 
     /// The only answer of a query or a mutation.
@@ -74,8 +77,8 @@ impl Observation {
 
     fn note(&mut self, response: &Response) {
         if let Some(first) = response.errors.first() {
-            self.outcome = outcome(first);
-            let codes: Vec<_> = response.errors.iter().take(8).map(outcome).collect();
+            self.outcome = label(first);
+            let codes: Vec<_> = response.errors.iter().take(8).map(label).collect();
             self.span.record("errors", field::display(codes.join(",")));
         }
     }
@@ -84,7 +87,7 @@ impl Observation {
 /// Also when the client goes away in the middle.
 impl Drop for Observation {
     fn drop(&mut self) {
-        let kind = label(self.kind);
+        let kind = kind_label(self.kind);
         let elapsed = self.since.elapsed();
         let outcome = if self.kind == OperationType::Subscription || self.ended {
             self.outcome
@@ -105,20 +108,10 @@ impl Drop for Observation {
     }
 }
 
-fn label(kind: OperationType) -> &'static str {
+fn kind_label(kind: OperationType) -> &'static str {
     match kind {
         OperationType::Query => "query",
         OperationType::Mutation => "mutation",
         OperationType::Subscription => "subscription",
     }
-}
-
-/// The code as one of the known labels, so that a stray one cannot make new time series.
-fn outcome(error: &ServerError) -> &'static str {
-    let code = code_of(error).unwrap_or_default();
-    ErrorCode::ALL
-        .into_iter()
-        .map(ErrorCode::as_str)
-        .find(|known| *known == code)
-        .unwrap_or("other")
 }

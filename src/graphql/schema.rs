@@ -1,21 +1,26 @@
 //! The schema. What is bound to a version of async-graphql (limits, the way loaders are made) stands here, in
 //! `engine` and in `loaders`, and nowhere else.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{MergedObject, MergedSubscription, Request, SDLExportOptions, Schema};
-use futures_util::FutureExt;
+use async_graphql::registry::Registry;
+use async_graphql::{
+    Context, EmptyMutation, EmptySubscription, MergedObject, OutputType, Request, Response,
+    SDLExportOptions, Schema, SubscriptionType, ValidationMode,
+};
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 
 use super::accounts::{AccountsMutation, AccountsQuery};
 use super::context::{Budget, Services};
 use super::engine::{Prepared, RequestContext};
 use super::events::{self, EventsQuery, SnapshotPosition};
-use super::experiments::{ExperimentsQuery, ExperimentsSubscription};
+use super::experiments::{ExperimentUpdates, ExperimentsQuery};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
 use crate::auth::Viewer;
-use crate::database::Database;
 
 /// How deep an operation may nest for async-graphql itself; the pre-check refuses earlier, this is a second line. The
 /// standard introspection query needs 15.
@@ -29,9 +34,27 @@ pub struct Query(EventsQuery, NodeQuery, AccountsQuery, ExperimentsQuery);
 #[derive(MergedObject, Default)]
 pub struct Mutation(AccountsMutation);
 
-/// All streams of changes.
-#[derive(MergedSubscription, Default)]
-pub struct Subscription(ExperimentsSubscription);
+/// All streams of changes, as questions about one event; see [`live`](super::live).
+#[derive(MergedObject, Default)]
+#[graphql(name = "Subscription")]
+pub struct Updates(ExperimentUpdates);
+
+/// The same as a part of the schema. It streams nothing: the engine follows the log instead.
+pub struct Subscription;
+
+impl SubscriptionType for Subscription {
+    fn type_name() -> Cow<'static, str> {
+        <Updates as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Updates::create_type_info(registry)
+    }
+
+    fn create_field_stream<'a>(&'a self, _ctx: &'a Context<'_>) -> Option<BoxStream<'a, Response>> {
+        Some(stream::empty().boxed())
+    }
+}
 
 /// The schema.
 pub type LabqlSchema = Schema<Query, Mutation, Subscription>;
@@ -39,6 +62,17 @@ pub type LabqlSchema = Schema<Query, Mutation, Subscription>;
 /// The schema over these services.
 pub fn schema(services: Services) -> LabqlSchema {
     builder().data(services).finish()
+}
+
+/// The root of subscriptions as a schema of its own. What is executed on it was validated before.
+pub fn updates(services: Services) -> Schema<Updates, EmptyMutation, EmptySubscription> {
+    Schema::build(Updates::default(), EmptyMutation, EmptySubscription)
+        .validation_mode(ValidationMode::Fast)
+        .limit_recursive_depth(DEPTH)
+        .disable_suggestions()
+        .register_output_type::<super::node::Node>()
+        .data(services)
+        .finish()
 }
 
 /// The schema as text, members sorted; it needs no services.
@@ -54,10 +88,10 @@ pub fn sdl() -> String {
 
 /// What each operation finds in its request: the viewer, fresh loaders, and the position of the log if it asks for it.
 pub fn request_context(services: &Services) -> impl RequestContext + use<> {
-    PerOperation(services.database.clone())
+    PerOperation(services.clone())
 }
 
-struct PerOperation(Database);
+struct PerOperation(Services);
 
 impl RequestContext for PerOperation {
     fn attach<'a>(
@@ -68,11 +102,11 @@ impl RequestContext for PerOperation {
     ) -> BoxFuture<'a, Request> {
         let request = request
             .data(Arc::clone(viewer))
-            .data(Loaders::new(&self.0))
+            .data(Loaders::new(&self.0.database))
             .data(Budget::of(operation.kind()));
         async move {
             if operation.selects(events::EVENT_CURSOR) {
-                return request.data(SnapshotPosition::read(&self.0).await);
+                return request.data(SnapshotPosition::read(&self.0.feed).await);
             }
             request
         }
@@ -84,7 +118,7 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(
         Query::default(),
         Mutation::default(),
-        Subscription::default(),
+        Subscription,
     )
     .limit_depth(DEPTH)
     .limit_recursive_depth(DEPTH)

@@ -89,6 +89,11 @@ impl Shape {
         }
     }
 
+    /// How many keys there are at the top.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Puts null where the errors say that something failed, and the fields into order.
     pub fn restore(&self, response: &mut Response) {
         let Response { data, errors, .. } = response;

@@ -98,7 +98,7 @@ async fn serve(
     let refused = |error| respond::not_authenticated(error, json);
     let credential = credentials::from_headers(&parts.headers)
         .map_err(|_malformed| refused(AuthError::Rejected))?;
-    let viewer = state.viewer(credential.clone()).await.map_err(refused)?;
+    let access = state.access(credential).await.map_err(refused)?;
     let parameters = if is_get {
         from_query_string(&parts.uri)
     } else {
@@ -114,7 +114,7 @@ async fn serve(
             )
         })?;
     let caller = Caller {
-        viewer,
+        access,
         resume_from: sse::last_event_id(&parts.headers),
     };
     match state.engine.prepare(request) {
@@ -123,7 +123,7 @@ async fn serve(
                 return Err(not_allowed("mutations need POST", "POST", json));
             }
             if wants_events(&operation, accepted) {
-                return Ok(sse::open(state, Ok(operation), caller, credential, json));
+                return Ok(sse::open(state, Ok(operation), caller, json));
             }
             if operation.kind() == OperationType::Subscription {
                 let error = bad_input("subscriptions need a WebSocket or text/event-stream");
@@ -132,9 +132,7 @@ async fn serve(
             let response = state.engine.execute(operation, caller).await;
             Ok(respond::answer(response, json))
         }
-        Err(error) if accepted.prefers_events => {
-            Ok(sse::open(state, Err(error), caller, credential, json))
-        }
+        Err(error) if accepted.prefers_events => Ok(sse::open(state, Err(error), caller, json)),
         Err(error) => Ok(respond::answer(failed(error), json)),
     }
 }

@@ -46,7 +46,7 @@ pub use self::{
     observe::RequestId,
     serve::serve,
     settings::{HttpSettings, SettingsError, WebSocketSettings},
-    state::{Authenticated, EventId, HttpState, HttpStateBuilder},
+    state::{Authenticated, HttpState, HttpStateBuilder},
 };
 use crate::graphql::error;
 

@@ -10,34 +10,15 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
 use super::negotiate::Json;
 use crate::{
     auth::AuthError,
-    graphql::error::{self, ErrorCode},
+    graphql::{
+        answer::Payload,
+        error::{self, ErrorCode},
+    },
 };
-
-/// The JSON of an answer: `data` is left out when execution never began.
-#[derive(Serialize)]
-pub(super) struct Payload<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extensions: Option<&'a std::collections::BTreeMap<String, Value>>,
-}
-
-impl<'a> From<&'a async_graphql::Response> for Payload<'a> {
-    fn from(response: &'a async_graphql::Response) -> Self {
-        Self {
-            data: (!error::is_request_error(response)).then_some(&response.data),
-            errors: &response.errors,
-            extensions: Some(&response.extensions).filter(|map| !map.is_empty()),
-        }
-    }
-}
 
 /// What a client showed does not tell who it is. Why is not told.
 pub(super) fn not_authenticated(error: AuthError, json: Json) -> Response {

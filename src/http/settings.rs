@@ -68,6 +68,9 @@ pub struct WebSocketSettings {
     /// A client that does not take a message in this time is taken for gone.
     #[serde(with = "crate::human_duration")]
     pub write_timeout: Duration,
+    /// A socket on which no operation is open and none was for so long is closed.
+    #[serde(with = "crate::human_duration")]
+    pub idle_timeout: Duration,
     /// Operations open at once on one socket; more are answered `RATE_LIMITED`.
     pub max_operations: usize,
     /// Sockets open at once; more are answered 503.
@@ -83,6 +86,7 @@ impl Default for WebSocketSettings {
             ping_interval: Duration::from_secs(30),
             pong_timeout: Duration::from_secs(15),
             write_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_mins(10),
             max_operations: 100,
             max_sockets: 5_000,
             max_message_bytes: 1024 * 1024,

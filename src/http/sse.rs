@@ -9,7 +9,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use async_graphql::{Response as Answer, ServerError, Value};
+use async_graphql::ServerError;
 use axum::{
     body::{Body, Bytes},
     http::{
@@ -18,20 +18,20 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use futures_util::{StreamExt, future::OptionFuture, stream};
+use futures_util::{
+    StreamExt,
+    future::OptionFuture,
+    stream::{self, BoxStream},
+};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
 
-use super::{
-    HttpState,
-    negotiate::Json,
-    respond::{self, Payload},
-    state::{EventId, Rejected},
-};
+use super::{HttpState, negotiate::Json, respond};
 use crate::{
-    auth::{Credential, Viewer},
+    auth::{Access, Viewer},
     graphql::{
+        answer::Answer,
         engine::{Caller, Prepared},
-        error::{self, ErrorCode},
+        error::ErrorCode,
     },
 };
 
@@ -46,51 +46,34 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<String> {
     is_id(id).then(|| id.to_owned())
 }
 
-/// The entry `cursor` of the subscription's field, if the client selected it.
-pub(super) fn cursor_of(data: &Value) -> Option<String> {
-    let Value::Object(fields) = data else {
-        return None;
-    };
-    let Value::Object(event) = fields.values().next()? else {
-        return None;
-    };
-    match event.get("cursor")? {
-        Value::String(cursor) => Some(cursor.clone()),
-        Value::Number(cursor) => Some(cursor.to_string()),
-        _ => None,
-    }
-}
-
 /// Answers with an event stream; also for what was refused, as clients of this protocol expect.
 pub(super) fn open(
     state: &HttpState,
     operation: Result<Prepared, ServerError>,
     caller: Caller,
-    credential: Option<Credential>,
     json: Json,
 ) -> Response {
     let Ok(permit) = Arc::clone(&state.event_streams).try_acquire_owned() else {
         let error = ErrorCode::Unavailable.server_error("too many event streams are open");
         return respond::refuse(StatusCode::SERVICE_UNAVAILABLE, error, json);
     };
-    let mut access = Access::new(state, &caller.viewer, credential);
+    let mut stream = Stream::new(state, caller.access.clone());
     let answers = match operation {
         Ok(operation) => state.engine.subscribe(operation, caller),
-        Err(error) => stream::once(async { Answer::from_errors(vec![error]) }).boxed(),
+        Err(error) => stream::once(async { Answer::refused(error) }).boxed(),
     };
-    let event_id = state.event_id;
     let session = state.sessions.token();
     let events = async_stream::stream! {
         let _held = (permit, session);
         let mut answers = answers;
         loop {
-            match next(&mut answers, &mut access).await {
-                Step::Answer(answer) => yield Ok::<_, Infallible>(event(&answer, event_id)),
+            match stream.next(&mut answers).await {
+                Step::Answer(answer) => yield Ok::<_, Infallible>(event(&answer)),
                 Step::Silence => yield Ok(Bytes::from_static(b":\n\n")),
                 Step::Complete => break,
                 Step::Refused(reason) => {
                     let error = ErrorCode::Unauthenticated.server_error(reason);
-                    yield Ok(event(&Answer::from_errors(vec![error]), event_id));
+                    yield Ok(event(&Answer::refused(error)));
                     break;
                 }
                 Step::Shutdown => return,
@@ -107,7 +90,6 @@ pub(super) fn open(
     (headers, Body::from_stream(events)).into_response()
 }
 
-#[expect(clippy::large_enum_variant, reason = "lives for one step")]
 enum Step {
     Answer(Answer),
     Complete,
@@ -116,52 +98,44 @@ enum Step {
     Shutdown,
 }
 
-/// How long a stream may go on.
-struct Access {
+/// How long a stream may go on, and when it says that it lives.
+struct Stream {
     state: HttpState,
-    credential: Option<Credential>,
-    expiry: Option<Instant>,
+    access: Access,
     checks: Interval,
 }
 
-impl Access {
-    fn new(state: &HttpState, viewer: &Viewer, credential: Option<Credential>) -> Self {
+impl Stream {
+    fn new(state: &HttpState, access: Access) -> Self {
         let every = state.settings.sse_keep_alive.max(Duration::from_millis(1));
         let mut checks = interval_at(Instant::now() + every, every);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             state: state.clone(),
-            credential,
-            expiry: expiry(viewer),
+            access,
             checks,
         }
     }
 
-    /// Whether the credential is still good, or that cannot be found out at the moment.
-    async fn renew(&mut self) -> Result<(), Rejected> {
-        if self.credential.is_some()
-            && let Some(viewer) = self.state.renewed(self.credential.clone()).await?
-        {
-            self.expiry = expiry(&viewer);
-        }
-        Ok(())
-    }
-}
-
-async fn next(answers: &mut stream::BoxStream<'static, Answer>, access: &mut Access) -> Step {
-    let keep_alive = sleep(access.state.settings.sse_keep_alive);
-    tokio::pin!(keep_alive);
-    loop {
-        let expired = OptionFuture::from(access.expiry.map(sleep_until));
-        tokio::select! {
-            answer = answers.next() => return answer.map_or(Step::Complete, Step::Answer),
-            Some(()) = expired => return Step::Refused("the credentials have expired"),
-            () = &mut keep_alive => return Step::Silence,
-            () = access.state.shutdown.cancelled() => return Step::Shutdown,
-            _ = access.checks.tick() => {
-                if let Err(Rejected) = access.renew().await {
+    async fn next(&mut self, answers: &mut BoxStream<'static, Answer>) -> Step {
+        let keep_alive = sleep(self.state.settings.sse_keep_alive);
+        tokio::pin!(keep_alive);
+        loop {
+            let expired = OptionFuture::from(expiry(&self.access.known()).map(sleep_until));
+            tokio::select! {
+                // Whoever is shown out hears nothing more.
+                biased;
+                () = self.access.rejected() => {
                     return Step::Refused("the credentials are no longer valid");
                 }
+                () = self.state.shutdown.cancelled() => return Step::Shutdown,
+                Some(()) = expired => return Step::Refused("the credentials have expired"),
+                _ = self.checks.tick() => {
+                    // While that is impossible, what was found last holds.
+                    let _ = self.access.renew().await;
+                }
+                answer = answers.next() => return answer.map_or(Step::Complete, Step::Answer),
+                () = &mut keep_alive => return Step::Silence,
             }
         }
     }
@@ -175,15 +149,12 @@ pub(super) fn expiry(viewer: &Viewer) -> Option<Instant> {
 
 /// One event in the form of the HTML standard, 9.2. axum's own writer leaves out `data:` when there is
 /// none, and browsers then drop the event, `complete` too.
-fn event(answer: &Answer, event_id: EventId) -> Bytes {
-    let data = serde_json::to_string(&Payload::from(answer)).unwrap_or_else(|inside| {
-        let error = error::internal_server_error(inside);
-        serde_json::json!({ "errors": [error] }).to_string()
-    });
+fn event(answer: &Answer) -> Bytes {
+    let data = answer.json.get();
     let mut text = String::with_capacity(data.len().saturating_add(64));
     text.push_str("event: next\n");
-    if let Some(id) = event_id(&answer.data).filter(|id| is_id(id)) {
-        text.extend(["id: ", &id, "\n"]);
+    if let Some(id) = answer.cursor.as_deref().filter(|id| is_id(id)) {
+        text.extend(["id: ", id, "\n"]);
     }
     // Raw JSON of a resolver may have line breaks between its tokens.
     for line in data.split(['\n', '\r']) {

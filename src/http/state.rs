@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::Value;
 use axum::{
     extract::{FromRef, FromRequestParts},
     http::{HeaderMap, request::Parts},
     response::Response,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -21,7 +20,7 @@ use super::{
     settings::{HttpSettings, SettingsError},
 };
 use crate::{
-    auth::{AuthError, Authenticator, Credential, Viewer},
+    auth::{Access, AuthError, Authenticator, Credential, Viewer},
     graphql::engine::Engine,
 };
 
@@ -32,13 +31,12 @@ pub struct HttpState(Arc<Shared>);
 /// Behind [`HttpState`]; only this room sees its fields.
 pub struct Shared {
     pub(super) engine: Engine,
-    pub(super) authenticator: Box<dyn Authenticator>,
+    pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) readiness: Box<dyn Readiness>,
     pub(super) settings: HttpSettings,
     pub(super) origins: Origins,
     pub(super) sdl: Option<String>,
     pub(super) metrics: Option<PrometheusHandle>,
-    pub(super) event_id: EventId,
     pub(super) sockets: Arc<Semaphore>,
     pub(super) event_streams: Arc<Semaphore>,
     /// Cancelled when the server is to end.
@@ -47,20 +45,16 @@ pub struct Shared {
     pub(super) sessions: TaskTracker,
 }
 
-/// Finds the id of an event in the data of an answer.
-pub type EventId = fn(&Value) -> Option<String>;
-
 impl HttpState {
     /// Everything but these two has a default.
     pub fn builder(engine: Engine, authenticator: impl Authenticator) -> HttpStateBuilder {
         HttpStateBuilder {
             engine,
-            authenticator: Box::new(authenticator),
+            authenticator: Arc::new(authenticator),
             readiness: Box::new(AlwaysReady),
             settings: HttpSettings::default(),
             sdl: None,
             metrics: None,
-            event_id: super::sse::cursor_of,
             shutdown: CancellationToken::new(),
         }
     }
@@ -88,23 +82,11 @@ impl HttpState {
             .map(Arc::new)
     }
 
-    /// Who shows a credential by now, on a connection that was opened with it. `None`: that cannot be found out at the
-    /// moment; the connection goes on and asks again.
-    pub(super) async fn renewed(
-        &self,
-        credential: Option<Credential>,
-    ) -> Result<Option<Arc<Viewer>>, Rejected> {
-        let limit = self.settings.websocket.init_timeout;
-        match timeout(limit, self.viewer(credential)).await {
-            Ok(Ok(viewer)) => Ok(Some(viewer)),
-            Ok(Err(AuthError::Rejected)) => Err(Rejected),
-            Ok(Err(AuthError::Unavailable)) | Err(_) => Ok(None),
-        }
+    /// Who shows a credential, on a connection that stays open.
+    pub(super) async fn access(&self, credential: Option<Credential>) -> Result<Access, AuthError> {
+        Access::open(Arc::clone(&self.0.authenticator), credential).await
     }
 }
-
-/// A credential that was good is so no more.
-pub(super) struct Rejected;
 
 impl std::ops::Deref for HttpState {
     type Target = Shared;
@@ -117,12 +99,11 @@ impl std::ops::Deref for HttpState {
 /// Builds a [`HttpState`].
 pub struct HttpStateBuilder {
     engine: Engine,
-    authenticator: Box<dyn Authenticator>,
+    authenticator: Arc<dyn Authenticator>,
     readiness: Box<dyn Readiness>,
     settings: HttpSettings,
     sdl: Option<String>,
     metrics: Option<PrometheusHandle>,
-    event_id: EventId,
     shutdown: CancellationToken,
 }
 
@@ -155,14 +136,6 @@ impl HttpStateBuilder {
         self
     }
 
-    /// How an event stream finds the `id:` of an event; by default the entry `cursor` of the
-    /// subscription's field.
-    #[must_use]
-    pub fn event_id(mut self, event_id: EventId) -> Self {
-        self.event_id = event_id;
-        self
-    }
-
     /// Ends the server when it is cancelled.
     #[must_use]
     pub fn shutdown(mut self, token: CancellationToken) -> Self {
@@ -183,7 +156,6 @@ impl HttpStateBuilder {
             settings: self.settings,
             sdl: self.sdl,
             metrics: self.metrics,
-            event_id: self.event_id,
             shutdown: self.shutdown,
             sessions: TaskTracker::new(),
         })))

@@ -154,7 +154,7 @@ impl Mirror {
         drop(reading);
         report.problems = ledger::problem_count(self.database.read(), self.source_id).await?;
         if report.told {
-            self.feed.refresh().await;
+            self.feed.wake();
         }
         metrics::counter!("labql_mirror_passes_total").increment(1);
         metrics::counter!("labql_mirror_experiments_read_total").increment(report.read);

@@ -166,7 +166,7 @@ impl AccountsMutation {
             idempotency_key: input.idempotency_key,
         };
         let made = match viewer.id {
-            Some(id) => accounts::create_api_key(ctx.database()?, id, new).await,
+            Some(id) => accounts::create_api_key(ctx.database()?, id, &viewer.username, new).await,
             None => Err(Failure::rejected(
                 RejectionCode::NotFound,
                 None,

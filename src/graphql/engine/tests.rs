@@ -50,8 +50,8 @@ async fn answers_are_bounded() {
     assert_eq!(error::code_of(&response.errors[0]), Some("TOO_COMPLEX"));
 
     let operation = prepare(&engine, "subscription { texts }").unwrap();
-    let events: Vec<Response> = engine.subscribe(operation, caller()).collect().await;
-    let passed: Vec<bool> = events.iter().map(Response::is_ok).collect();
+    let events: Vec<Answer> = engine.subscribe(operation, caller()).collect().await;
+    let passed: Vec<bool> = events.iter().map(|event| event.refusal.is_none()).collect();
     assert_eq!(passed, [true, false]);
 }
 

@@ -16,4 +16,4 @@ pub use experiment::Experiment;
 pub use job::Job;
 pub use query::ExperimentsQuery;
 pub use run::ExperimentRun;
-pub use subscription::ExperimentsSubscription;
+pub use subscription::ExperimentUpdates;

@@ -1,15 +1,14 @@
 //! Changes of experiments as they happen.
 
-use async_graphql::{Context, Result, SimpleObject, Subscription};
+use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
 
 use super::experiment::Experiment;
-use crate::events::{self, Cursor, Topic};
+use crate::events::{Event, Filter, Topic};
 use crate::experiments::read;
 use crate::graphql::context::{ContextExt, failed};
-use crate::graphql::engine::ResumeFrom;
-use crate::graphql::error::ErrorCode;
+use crate::graphql::error::internal;
+use crate::graphql::live::Updates;
 use crate::time::from_millis;
 
 /// A change of an experiment.
@@ -19,63 +18,42 @@ pub struct ExperimentUpdate {
     cursor: String,
     /// When the change was noticed.
     recorded_at: Option<DateTime<Utc>>,
-    /// The experiment as it is now.
+    /// The experiment as this change left it.
     experiment: Experiment,
 }
 
-/// The position of a cursor. One beyond the newest event is of another log, or of this one before it was restored:
-/// waiting for it would silently miss what happens until then.
-fn position(cursor: &str, head: i64) -> Result<i64> {
-    let bad = |error: events::CursorError| ErrorCode::BadInput.error(format!("after: {error}"));
-    let Cursor(position) = cursor.parse().map_err(bad)?;
-    if position > head {
-        let message = "after: the log does not reach this cursor: read the state anew";
-        return Err(ErrorCode::CursorExpired.error(message));
+impl ExperimentUpdate {
+    async fn of(ctx: &Context<'_>, event: &Event) -> Result<Self> {
+        let services = ctx.services()?;
+        let row = read::experiments::by_expid(&services.database, &event.subject).await;
+        let row = row.map_err(failed)?;
+        let row = row.ok_or_else(|| internal("the experiment of an event is gone"))?;
+        Ok(Self {
+            cursor: services.feed.cursor(event).to_string(),
+            recorded_at: from_millis(event.recorded_at),
+            experiment: Experiment::single(row),
+        })
     }
-    Ok(position)
 }
 
 /// Changes of experiments as they happen.
 #[derive(Default)]
-pub struct ExperimentsSubscription;
+pub struct ExperimentUpdates;
 
-#[Subscription]
-impl ExperimentsSubscription {
+#[Object]
+impl ExperimentUpdates {
     /// Tells of every change of every experiment: of its row, its jobs, its runs, its problems. With `after`, first those
     /// since that cursor, none lost and none twice; without, those from now on.
     async fn experiment_updates(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The cursor of the last change that was seen.")] after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<ExperimentUpdate>>> {
+        #[graphql(
+            desc = "The cursor of the last change that was seen; `beginning`: all that the log still has."
+        )]
+        after: Option<String>,
+    ) -> Result<ExperimentUpdate> {
         ctx.check_read()?;
-        let services = ctx.services()?.clone();
-        let resume = ctx.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());
-        let head = events::head(&services.database).await;
-        let head = head.map_err(failed)?;
-        let after = match resume.or(after) {
-            Some(cursor) => position(&cursor, head)?,
-            None => head,
-        };
-        let changes = services.feed.subscribe(Topic::Experiment, after);
-        Ok(changes.filter_map(move |event| {
-            let database = services.database.clone();
-            async move {
-                let event = match event {
-                    Ok(event) => event,
-                    Err(failure) => return Some(Err(failed(failure))),
-                };
-                match read::experiments::by_expid(&database, &event.subject).await {
-                    Ok(row) => row.map(|row| {
-                        Ok(ExperimentUpdate {
-                            cursor: Cursor(event.position.unwrap_or_default()).to_string(),
-                            recorded_at: from_millis(event.recorded_at),
-                            experiment: Experiment::single(row),
-                        })
-                    }),
-                    Err(failure) => Some(Err(failed(failure))),
-                }
-            }
-        }))
+        let event = ctx.update(Filter::topic(Topic::Experiment), after).await?;
+        ExperimentUpdate::of(ctx, &event).await
     }
 }

@@ -1,17 +1,14 @@
 //! The messages of `graphql-transport-ws`.
 
-use async_graphql::{Response, ServerError};
+use async_graphql::ServerError;
 use axum::extract::ws::{Message, Utf8Bytes};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     auth::Credential,
-    graphql::error,
-    http::{
-        credentials::{self, MalformedCredentials},
-        respond::Payload,
-    },
+    graphql::answer::Answer,
+    http::credentials::{self, MalformedCredentials},
 };
 
 /// Longer ids are no ids of operations.
@@ -100,9 +97,10 @@ pub(super) enum ServerMessage<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<Value>,
     },
+    /// The payload is JSON already.
     Next {
         id: &'a str,
-        payload: Payload<'a>,
+        payload: &'a RawValue,
     },
     Error {
         id: &'a str,
@@ -115,24 +113,15 @@ pub(super) enum ServerMessage<'a> {
 
 impl ServerMessage<'_> {
     pub(super) fn encode(&self) -> Message {
-        let text = serde_json::to_string(self).unwrap_or_else(|inside| {
-            // Only an answer can fail, when a resolver made a value that JSON does not have.
-            let error = error::internal_server_error(inside);
-            let id = match self {
-                Self::Next { id, .. } | Self::Error { id, .. } | Self::Complete { id } => *id,
-                Self::ConnectionAck | Self::Pong { .. } => "",
-            };
-            serde_json::json!({ "type": "next", "id": id, "payload": { "errors": [error] } })
-                .to_string()
-        });
+        // Texts, and JSON that was encoded before: nothing that could fail.
+        let text = serde_json::to_string(self).unwrap_or_default();
         Message::Text(Utf8Bytes::from(text))
     }
 }
 
 /// One thing that an operation has to say.
-#[expect(clippy::large_enum_variant, reason = "most are answers")]
 pub(super) enum Output {
-    Answer(Response),
+    Answer(Answer),
     Complete,
 }
 
@@ -141,12 +130,12 @@ impl Output {
     /// `error`, which ends it without `complete`.
     pub(super) fn message<'a>(&'a self, id: &'a str) -> (ServerMessage<'a>, bool) {
         match self {
-            Self::Answer(response) if error::is_request_error(response) => {
-                let payload = &response.errors;
-                (ServerMessage::Error { id, payload }, true)
-            }
-            Self::Answer(response) => {
-                let payload = Payload::from(response);
+            Self::Answer(Answer {
+                refusal: Some(payload),
+                ..
+            }) => (ServerMessage::Error { id, payload }, true),
+            Self::Answer(answer) => {
+                let payload = &answer.json;
                 (ServerMessage::Next { id, payload }, false)
             }
             Self::Complete => (ServerMessage::Complete { id }, true),

@@ -5,7 +5,7 @@
 //! stream. A client that does not read holds up its own streams and nothing else; a stream that has no
 //! event does not keep the end of a socket from being noticed.
 
-use std::{ops::ControlFlow, pin::Pin, sync::Arc};
+use std::{ops::ControlFlow, pin::Pin};
 
 use axum::{
     Error,
@@ -25,13 +25,18 @@ use super::{
     message::{ClientMessage, Output, ServerMessage, credential},
 };
 use crate::{
-    auth::{Credential, Viewer},
+    auth::{Access, AuthError, Credential, Viewer},
     graphql::{engine::Caller, error::ErrorCode, request::GraphQlRequest},
-    http::{HttpState, sse::expiry, state::Rejected},
+    http::{HttpState, sse::expiry},
 };
 
 /// Answers that go out with one flush.
 const BATCH: usize = 32;
+
+/// Codes 1012 and 1013 tell clients to come back; those of GraphQL do so by themselves.
+const GOODBYE: &str = "The server restarts: connect again and go on from your last cursor";
+const NOT_READING: &str = "The client does not read: connect again and go on from your last cursor";
+const NO_LONGER_VALID: &str = "Forbidden: the credentials are no longer valid";
 
 /// How a session ends.
 enum End {
@@ -65,16 +70,18 @@ pub(super) async fn run(socket: WebSocket, state: HttpState, credential: Option<
 struct Session {
     socket: WebSocket,
     state: HttpState,
-    /// Of the upgrade's headers, and from `connection_init` on the one that counts. It is checked again for each
-    /// operation and with each ping: a socket may outlive a key or an account by days.
+    /// Of the upgrade's headers, until `connection_init`.
     credential: Option<Credential>,
-    /// Known since `connection_init`; of the last check.
-    viewer: Option<Arc<Viewer>>,
+    /// Known since `connection_init`. It is asked again for each operation, before each event that follows a change of
+    /// accounts, and with each ping: a socket may outlive a key or an account by days.
+    access: Option<Access>,
     operations: StreamMap<String, BoxStream<'static, Output>>,
     /// The time for `connection_init`, and then the viewer's expiry.
     limit: Option<Pin<Box<Sleep>>>,
     heartbeat: Interval,
     last_heard: Instant,
+    /// When an operation began or had something to say.
+    last_used: Instant,
 }
 
 impl Session {
@@ -88,24 +95,28 @@ impl Session {
             socket,
             state,
             credential,
-            viewer: None,
+            access: None,
             operations: StreamMap::new(),
             heartbeat,
             last_heard: now,
+            last_used: now,
         }
     }
 
     async fn step(&mut self) -> Flow {
         let limit = OptionFuture::from(self.limit.as_mut());
+        let rejected = OptionFuture::from(self.access.as_ref().map(Access::rejected));
         tokio::select! {
-            () = self.state.shutdown.cancelled() => end(1001, "Going away"),
-            Some(()) = limit => match self.viewer {
+            () = self.state.shutdown.cancelled() => end(1012, GOODBYE),
+            Some(()) = rejected => end(4403, NO_LONGER_VALID),
+            Some(()) = limit => match self.access {
                 None => end(4408, "Connection initialisation timeout"),
                 Some(_) => end(4403, "Forbidden: the credentials have expired"),
             },
             _ = self.heartbeat.tick() => self.beat().await,
             frame = self.socket.recv() => self.receive(frame).await,
             Some((id, output)) = self.operations.next(), if !self.operations.is_empty() => {
+                self.last_used = Instant::now();
                 self.deliver(id, output).await
             }
         }
@@ -114,9 +125,12 @@ impl Session {
     async fn beat(&mut self) -> Flow {
         let settings = &self.state.settings.websocket;
         if self.last_heard.elapsed() > settings.ping_interval + settings.pong_timeout {
-            return end(1008, "No answer to a ping");
+            return end(1013, "No answer to a ping: connect again");
         }
-        if self.viewer.is_some() {
+        if self.operations.is_empty() && self.last_used.elapsed() > settings.idle_timeout {
+            return end(1001, "Idle: connect again when there is something to ask");
+        }
+        if self.access.is_some() {
             self.renew().await?;
         }
         self.send(Message::Ping(Bytes::new())).await
@@ -139,7 +153,7 @@ impl Session {
     async fn answer(&mut self, message: ClientMessage) -> Flow {
         match message {
             ClientMessage::ConnectionInit(payload) => {
-                if self.viewer.is_some() {
+                if self.access.is_some() {
                     return end(4429, "Too many initialisation requests");
                 }
                 let Ok(shown) = credential(&payload) else {
@@ -152,9 +166,10 @@ impl Session {
             }
             ClientMessage::Pong => ControlFlow::Continue(()),
             ClientMessage::Subscribe { id, payload } => {
-                if self.viewer.is_some() {
+                if self.access.is_some() {
                     self.renew().await?;
                 }
+                self.last_used = Instant::now();
                 self.subscribe(id, payload).await
             }
             ClientMessage::Complete { id } => {
@@ -167,32 +182,44 @@ impl Session {
 
     /// A credential in the message goes before one in the headers of the upgrade.
     async fn initialise(&mut self, shown: Option<Credential>) -> Flow {
-        self.credential = shown.or(self.credential.take());
-        match self.state.renewed(self.credential.clone()).await {
-            Ok(Some(viewer)) => self.admit(viewer),
-            Ok(None) => return end(1011, "Credentials cannot be checked at the moment"),
-            Err(Rejected) => return end(4403, "Forbidden"),
+        let credential = shown.or(self.credential.take());
+        match self.state.access(credential).await {
+            Ok(access) => {
+                self.admit(&access.known());
+                self.access = Some(access);
+            }
+            Err(AuthError::Unavailable) => {
+                return end(
+                    1013,
+                    "Credentials cannot be checked at the moment: try again later",
+                );
+            }
+            Err(AuthError::Rejected) => return end(4403, "Forbidden"),
         }
         self.send(ServerMessage::ConnectionAck.encode()).await
     }
 
     /// Checks the credential again. While that is impossible, what was found last holds.
     async fn renew(&mut self) -> Flow {
-        match self.state.renewed(self.credential.clone()).await {
-            Ok(Some(viewer)) => self.admit(viewer),
-            Ok(None) => tracing::debug!("a socket's credential could not be checked again"),
-            Err(Rejected) => return end(4403, "Forbidden: the credentials are no longer valid"),
+        let Some(access) = &self.access else {
+            return ControlFlow::Continue(());
+        };
+        match access.renew().await {
+            Ok(viewer) => self.admit(&viewer),
+            Err(AuthError::Unavailable) => {
+                tracing::debug!("a socket's credential could not be checked again");
+            }
+            Err(AuthError::Rejected) => return end(4403, NO_LONGER_VALID),
         }
         ControlFlow::Continue(())
     }
 
-    fn admit(&mut self, viewer: Arc<Viewer>) {
-        self.limit = expiry(&viewer).map(|instant| Box::pin(sleep_until(instant)));
-        self.viewer = Some(viewer);
+    fn admit(&mut self, viewer: &Viewer) {
+        self.limit = expiry(viewer).map(|instant| Box::pin(sleep_until(instant)));
     }
 
     async fn subscribe(&mut self, id: String, payload: serde_json::Value) -> Flow {
-        let Some(viewer) = self.viewer.clone() else {
+        let Some(access) = self.access.clone() else {
             return end(4401, "Unauthorized");
         };
         if self.operations.contains_key(&id) {
@@ -209,7 +236,7 @@ impl Session {
         };
         match prepared {
             Ok(operation) => {
-                let answers = self.state.engine.subscribe(operation, Caller::from(viewer));
+                let answers = self.state.engine.subscribe(operation, Caller::from(access));
                 let outputs = answers
                     .map(Output::Answer)
                     .chain(stream::once(async { Output::Complete }));
@@ -232,7 +259,7 @@ impl Session {
             match timeout(limit, self.socket.feed(message.encode())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return ControlFlow::Break(End::Gone),
-                Err(_) => return end(1008, "The client does not read"),
+                Err(_) => return end(1013, NOT_READING),
             }
             if last {
                 self.operations.remove(&id);
@@ -245,7 +272,7 @@ impl Session {
         match timeout(limit, self.socket.flush()).await {
             Ok(Ok(())) => ControlFlow::Continue(()),
             Ok(Err(_)) => ControlFlow::Break(End::Gone),
-            Err(_) => end(1008, "The client does not read"),
+            Err(_) => end(1013, NOT_READING),
         }
     }
 
@@ -254,7 +281,7 @@ impl Session {
         match timeout(limit, self.socket.send(message)).await {
             Ok(Ok(())) => ControlFlow::Continue(()),
             Ok(Err(_)) => ControlFlow::Break(End::Gone),
-            Err(_) => end(1008, "The client does not read"),
+            Err(_) => end(1013, NOT_READING),
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::support::{
     client::{EVENTS, post, read_events},
 };
 
+const GOODBYE: &str = "The server restarts: connect again and go on from your last cursor";
+
 #[tokio::test]
 async fn sockets_and_streams_are_told_to_go_and_requests_finish() {
     let (http, mut engine) = quick();
@@ -29,7 +31,7 @@ async fn sockets_and_streams_are_told_to_go_and_requests_finish() {
     server.quiet.wait_for(3).await;
 
     server.shutdown.cancel();
-    assert_eq!(socket.closed().await, (1001, "Going away".to_owned()));
+    assert_eq!(socket.closed().await, (1012, GOODBYE.to_owned()));
     // Without `complete`: the client is to come back.
     assert_eq!(read_events(&mut stream, "complete").await, "");
     assert!(running.await.unwrap().contains("UNAVAILABLE"));

@@ -52,7 +52,7 @@ async fn every_fault_has_its_close_code() {
             )],
             4403,
         ),
-        (vec![init(json!({ "authorization": "Bearer down" }))], 1011),
+        (vec![init(json!({ "authorization": "Bearer down" }))], 1013),
     ] {
         let mut socket = Socket::open(&server).await;
         for message in &messages {

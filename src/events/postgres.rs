@@ -1,0 +1,110 @@
+//! PostgreSQL: events get their positions after the commit, and replicas wake each other.
+//!
+//! Transactions commit in another order than they take numbers from a sequence, so a reader at `id > last` would skip
+//! an event whose transaction was slow. Here an event is written without a position; what has been committed is then
+//! numbered under the lock of the log's one row. So a position is given only to what everybody can see already, and no
+//! open transaction can ever commit a smaller one. Every process numbers, mostly right after its own commits: there is
+//! no leader whose loss somebody would have to notice.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
+use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::feed::Backend;
+use crate::database::Database;
+use crate::failure::Failure;
+
+/// The channel on which replicas say that there are new positions. The message carries nothing that is needed.
+const CHANNEL: &str = "labql_events";
+/// How long a listener whose connection was lost or refused waits.
+const RECONNECT: Duration = Duration::from_secs(1);
+/// In case a wake-up is lost.
+const POLL: Duration = Duration::from_secs(1);
+
+/// One message to the server: each statement sees what was committed when the lock was got, and all of them are one
+/// transaction.
+const NUMBER: &str = "
+SELECT head FROM event_log WHERE id = 1 FOR UPDATE;
+WITH fresh AS (
+    SELECT id, row_number() OVER (ORDER BY id) AS place
+    FROM (SELECT id FROM event WHERE position IS NULL ORDER BY id LIMIT 1000) AS oldest
+), numbered AS (
+    UPDATE event SET position = event_log.head + fresh.place
+    FROM fresh, event_log
+    WHERE event.id = fresh.id
+    RETURNING event.position, event.recorded_at
+), newest AS (
+    SELECT position, recorded_at FROM numbered ORDER BY position DESC LIMIT 1
+), told AS (
+    UPDATE event_log SET head = newest.position, head_recorded_at = newest.recorded_at
+    FROM newest
+    RETURNING head
+)
+SELECT pg_notify('labql_events', head::text) FROM told;
+";
+/// Is there anything to number?
+const UNNUMBERED: &str = "SELECT 1 AS one FROM event WHERE position IS NULL LIMIT 1";
+
+/// What is particular to PostgreSQL.
+pub struct Postgres(pub Database);
+
+impl Postgres {
+    /// A connection of its own: the listener holds it for good, and those of the pool are for statements.
+    async fn connect(&self) -> Result<PgListener, sea_orm::sqlx::Error> {
+        let options = self.0.read().get_postgres_connection_pool();
+        let options = options.connect_options().as_ref().clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await?;
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    }
+}
+
+impl Backend for Postgres {
+    fn poll(&self) -> Duration {
+        POLL
+    }
+
+    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
+        async move {
+            let connection = self.0.write();
+            let unnumbered = Statement::from_string(DatabaseBackend::Postgres, UNNUMBERED);
+            if connection.query_one_raw(unnumbered).await?.is_none() {
+                return Ok(false);
+            }
+            connection.execute_unprepared(NUMBER).await?;
+            Ok(true)
+        }
+        .boxed()
+    }
+
+    fn listen<'a>(&'a self, wake: &'a Notify) -> BoxFuture<'a, ()> {
+        async move {
+            loop {
+                match self.connect().await {
+                    Ok(mut listener) => {
+                        // Whatever was sent while nobody listened has to be looked for.
+                        wake.notify_one();
+                        while let Ok(Some(_)) = listener.try_recv().await {
+                            wake.notify_one();
+                        }
+                        tracing::warn!("the connection that listens for events was lost");
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot listen for events of other processes");
+                    }
+                }
+                sleep(RECONNECT).await;
+            }
+        }
+        .boxed()
+    }
+}
