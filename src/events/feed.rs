@@ -153,6 +153,11 @@ impl Feed {
         }
     }
 
+    /// Reads what is new now, without waiting for anything to come.
+    pub async fn catch_up(&self) -> Result<(), Failure> {
+        self.look().await
+    }
+
     /// Reads what is new, and tells it.
     async fn look(&self) -> Result<(), Failure> {
         metrics::counter!("labql_event_log_looks_total").increment(1);

@@ -26,8 +26,15 @@ pub struct Follower {
     page: VecDeque<Arc<Event>>,
 }
 
+impl Drop for Follower {
+    fn drop(&mut self) {
+        metrics::gauge!("labql_event_log_followers").decrement(1.0);
+    }
+}
+
 impl Follower {
     pub(super) fn new(feed: Feed, filter: Filter, position: i64) -> Self {
+        metrics::gauge!("labql_event_log_followers").increment(1.0);
         let newest = feed.positions();
         let breaks = newest.borrow().breaks;
         Self {

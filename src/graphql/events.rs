@@ -1,12 +1,14 @@
 //! The log of changes, for those who read it page by page.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::connection::PageInfo;
 use super::context::{ContextExt, failed};
 use super::error::internal;
-use super::live::{lost, start};
+use super::live::{Updates, lost, start};
 use crate::events::{self, Cursor, Feed, Filter, Topic};
 use crate::failure::Failure;
 use crate::paging::PAGE;
@@ -42,7 +44,7 @@ pub enum EventTopic {
 
 /// A change, as the log has it.
 pub struct Event {
-    event: events::Event,
+    event: Arc<events::Event>,
     cursor: Cursor,
 }
 
@@ -142,10 +144,10 @@ impl EventsQuery {
             .into_iter()
             .map(|event| {
                 let cursor = feed.cursor(&event);
-                let node = Event { event, cursor };
+                let event = Arc::new(event);
                 EventEdge {
                     cursor: cursor.to_string(),
-                    node,
+                    node: Event { event, cursor },
                 }
             })
             .collect();
@@ -159,6 +161,31 @@ impl EventsQuery {
             next_cursor: page.next.to_string(),
             edges,
         })
+    }
+}
+
+/// The log of changes as it grows.
+#[derive(Default)]
+pub struct EventUpdates;
+
+#[Object]
+impl EventUpdates {
+    /// Tells of every change of everything. With `after`, first those since that cursor, none lost and none twice;
+    /// without, those from now on.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The cursor of the last change that was seen; `beginning`: all that the log still has."
+        )]
+        after: Option<String>,
+        #[graphql(desc = "Only those about these; absent: about all that you may see.")]
+        topics: Option<Vec<EventTopic>>,
+    ) -> Result<Event> {
+        ctx.check_read()?;
+        let event = ctx.update(filter(ctx, topics)?, after).await?;
+        let cursor = ctx.services()?.feed.cursor(&event);
+        Ok(Event { event, cursor })
     }
 }
 

@@ -323,7 +323,10 @@ async fn tell(
     loop {
         attempts += 1;
         let stage = Arc::new(Stage::Tell(Arc::clone(event)));
-        let response = engine.execute_update(operation, viewer, None, stage).await;
+        let mut response = engine.execute_update(operation, viewer, None, stage).await;
+        if is_forbidden(&response) {
+            refuse(&mut response);
+        }
         metrics::counter!("labql_graphql_updates_made_total").increment(1);
         let database_is_back =
             attempts >= ATTEMPTS && live.is_none_or(|live| live.feed.is_current());
@@ -332,6 +335,22 @@ async fn tell(
             return Answer::new(&response, cursor);
         }
         sleep(RETRY).await;
+    }
+}
+
+/// Whether nothing of an update may be seen.
+fn is_forbidden(response: &Response) -> bool {
+    let forbidden = Some(ErrorCode::Forbidden.as_str());
+    let mut errors = response.errors.iter();
+    response.data == Value::Null && errors.any(|error| error::code_of(error) == forbidden)
+}
+
+/// The source of events is refused: a request error, of no field in particular (GraphQL specification, section "Source
+/// Stream").
+fn refuse(response: &mut Response) {
+    response.data = Value::Null;
+    for error in &mut response.errors {
+        error.path.clear();
     }
 }
 
@@ -381,9 +400,10 @@ async fn begin(
     let viewer = caller.access.known();
     let slot = Arc::new(Stage::Begin(Mutex::default()));
     let resume_from = caller.resume_from.as_ref();
-    let response = engine
+    let mut response = engine
         .execute_update(operation, &viewer, resume_from, Arc::clone(&slot))
         .await;
+    refuse(&mut response);
     let follower = match &*slot {
         Stage::Begin(slot) => lock(slot).take(),
         Stage::Tell(_) => None,

@@ -16,7 +16,7 @@ use futures_util::{FutureExt, StreamExt};
 use super::accounts::{AccountsMutation, AccountsQuery};
 use super::context::{Budget, Services};
 use super::engine::{Prepared, RequestContext};
-use super::events::{self, EventsQuery, SnapshotPosition};
+use super::events::{self, EventUpdates, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentUpdates, ExperimentsQuery};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
@@ -37,7 +37,7 @@ pub struct Mutation(AccountsMutation);
 /// All streams of changes, as questions about one event; see [`live`](super::live).
 #[derive(MergedObject, Default)]
 #[graphql(name = "Subscription")]
-pub struct Updates(ExperimentUpdates);
+pub struct Updates(EventUpdates, ExperimentUpdates);
 
 /// The same as a part of the schema. It streams nothing: the engine follows the log instead.
 pub struct Subscription;

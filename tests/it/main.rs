@@ -20,6 +20,7 @@ mod auth;
 mod cli;
 mod contract;
 mod demo;
+mod feed;
 mod goldens;
 mod limits;
 mod mirror;

@@ -135,7 +135,7 @@ async fn no_change_is_lost_and_none_comes_twice(mut lab: Lab) {
     socket.say(subscribe("3", &json!("WzFd"))).await;
     let refused = socket.hear().await;
     assert_eq!(
-        refused["payload"]["errors"][0]["extensions"]["code"], "BAD_INPUT",
+        refused["payload"][0]["extensions"]["code"], "BAD_INPUT",
         "{refused}"
     );
     assert!(server.stop().await);

@@ -8,6 +8,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use labql::config::{DatabaseConfig, DatabaseUrl};
+use labql::database::Database;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -141,6 +143,20 @@ impl Lab {
     /// A token for a user.
     pub fn token(&self, name: &str) -> String {
         self.done(&["token", name]).trim().to_owned()
+    }
+
+    /// labql's own database, opened by the test itself, schema and all.
+    pub async fn database(&self) -> Database {
+        let url = self.database.as_ref().map(TestDatabase::url);
+        let file = self.data().join("labql.db");
+        let url = url.unwrap_or_else(|| format!("sqlite:{}", file.display()));
+        let config = DatabaseConfig {
+            url: DatabaseUrl::from(url),
+            max_connections: 8,
+        };
+        let database = Database::connect(&config).await.expect("a database");
+        database.ensure_schema(true).await.expect("a schema");
+        database
     }
 
     /// Mirrors the root once and gives the report.

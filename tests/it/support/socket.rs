@@ -102,6 +102,14 @@ impl Socket {
         }
     }
 
+    /// The close frame, before which nothing may come.
+    pub async fn only_closed(&mut self) -> (u16, String) {
+        match self.frame().await {
+            Some(Message::Close(Some(frame))) => (frame.code.into(), frame.reason.to_string()),
+            other => panic!("expected a close frame, got {other:?}"),
+        }
+    }
+
     /// Goes away without a word.
     pub fn vanish(self) {
         drop(self);
