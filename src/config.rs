@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::auth::AuthConfig;
 use crate::graphql::engine::EngineSettings;
 use crate::http::HttpSettings;
+use crate::workers::WorkersSettings;
 
 /// What is printed instead of a secret.
 const MASK: &str = "********";
@@ -114,6 +115,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The Autosubmit installation to mirror.
     pub autosubmit: AutosubmitConfig,
+    /// Background work: whether `labql serve` does any, leases.
+    pub workers: WorkersSettings,
     /// GraphQL: limits, timeouts, caches.
     pub graphql: EngineSettings,
     /// HTTP and WebSocket: limits, timeouts, origins.
@@ -174,6 +177,7 @@ impl Default for Config {
             database: DatabaseConfig::default(),
             auth: AuthConfig::default(),
             autosubmit: AutosubmitConfig::default(),
+            workers: WorkersSettings::default(),
             graphql: EngineSettings::default(),
             http: HttpSettings::default(),
             log: LogConfig::default(),

@@ -14,6 +14,7 @@ use super::events::{self, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentsQuery, ExperimentsSubscription};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
+use super::workers::{WorkersMutation, WorkersQuery, WorkersSubscription};
 use crate::auth::Viewer;
 use crate::database::Database;
 
@@ -23,15 +24,21 @@ const DEPTH: usize = 40;
 
 /// All questions.
 #[derive(MergedObject, Default)]
-pub struct Query(EventsQuery, NodeQuery, AccountsQuery, ExperimentsQuery);
+pub struct Query(
+    EventsQuery,
+    NodeQuery,
+    AccountsQuery,
+    ExperimentsQuery,
+    WorkersQuery,
+);
 
 /// All commands.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation);
+pub struct Mutation(AccountsMutation, WorkersMutation);
 
 /// All streams of changes.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(ExperimentsSubscription);
+pub struct Subscription(ExperimentsSubscription, WorkersSubscription);
 
 /// The schema.
 pub type LabqlSchema = Schema<Query, Mutation, Subscription>;

@@ -28,3 +28,4 @@ mod readers;
 mod rooms;
 mod serving;
 mod statements;
+mod workers;
