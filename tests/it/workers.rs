@@ -36,7 +36,8 @@ impl Observer {
         lab.user("bob", &[]);
         let token = lab.token("ada");
         let server = lab.serve().await.signed_in(&token);
-        let socket = Self::listen(&server, &Value::Null).await;
+        let cursor = &server.data("{ eventCursor }", json!({})).await["eventCursor"];
+        let socket = Self::listen(&server, cursor).await;
         Self { server, socket }
     }
 
@@ -46,9 +47,6 @@ impl Observer {
         socket
             .say(json!({ "type": "subscribe", "id": "1", "payload": payload }))
             .await;
-        // Subscribed when the ping is answered after it.
-        socket.say(json!({ "type": "ping" })).await;
-        assert_eq!(socket.hear().await["type"], "pong");
         socket
     }
 
@@ -85,7 +83,8 @@ impl Observer {
             .data(&command(mutation), json!({ "name": name }))
             .await;
         let mut payload = data[mutation].take();
-        (payload["worker"].take(), payload["errors"][0].take())
+        let error = payload["errors"].get(0).cloned();
+        (payload["worker"].take(), error.unwrap_or_default())
     }
 }
 
@@ -134,12 +133,11 @@ fn name_of(update: &Value) -> &str {
 }
 
 fn statuses(updates: &[Value]) -> Vec<&str> {
-    let status = |update: &'_ Value| update["worker"]["status"].as_str().map(str::len);
-    assert!(updates.iter().all(|update| status(update).is_some()));
-    updates
-        .iter()
-        .filter_map(|update| update["worker"]["status"].as_str())
-        .collect()
+    let mut found = Vec::new();
+    for update in updates {
+        found.push(update["worker"]["status"].as_str().expect("a status"));
+    }
+    found
 }
 
 async fn administrators_command_and_all_can_see(mut lab: Lab) {
