@@ -92,7 +92,7 @@ pub(super) fn take(
         row.last_finished_at = None;
         row.last_outcome = Some(RunOutcome::Lost.as_str().to_owned());
         row.last_changes = 0;
-        row.last_problems = "[]".to_owned();
+        "[]".clone_into(&mut row.last_problems);
         row.next_due_at = now;
     }
     work.kind().as_str().clone_into(&mut row.kind);

@@ -350,3 +350,6 @@ fn ticks(period: Duration) -> Interval {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
+
+#[cfg(test)]
+mod tests;

@@ -315,10 +315,8 @@ proptest! {
                     lease::take(&mut row, &me, &Nothing, lease, now);
                 }
                 Act::Pause => row.paused_at = Some(now),
-                Act::Resume => {
-                    if row.paused_at.take().is_some() {
-                        row.next_due_at = due_at(&row, now).max(now);
-                    }
+                Act::Resume if row.paused_at.take().is_some() => {
+                    row.next_due_at = due_at(&row, now).max(now);
                 }
                 _ if !mine => {}
                 Act::Renew => lease::renew(&mut row, lease, now),

@@ -93,7 +93,7 @@ pub(super) fn finish(
         }
         Ending::Failed(error) => {
             row.failures = row.failures.saturating_add(1);
-            row.last_problems = "[]".to_owned();
+            "[]".clone_into(&mut row.last_problems);
             row.last_error = Some(error.clone());
             row.next_due_at = now.saturating_add(pause(row.interval_ms, row.failures, chance));
             ("failed", true)
