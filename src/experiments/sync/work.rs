@@ -16,6 +16,8 @@ use crate::events::Feed;
 use crate::failure::Failure;
 use crate::workers::{Outcome, Run, Schedule, Work, WorkerKind, WorkerProblem};
 
+/// A file system that does not answer, such as one of a server that is gone, must not keep labql from starting.
+const LOOK: Duration = Duration::from_secs(5);
 /// How many problems a run shows; `sourceProblems` has all.
 const PROBLEMS: u64 = 100;
 
@@ -41,7 +43,11 @@ impl MirrorWork {
         interval: Duration,
     ) -> Result<Self, Failure> {
         let path = root.clone();
-        let location = blocking(move || location(&path)).await?;
+        let location = tokio::time::timeout(LOOK, blocking(move || location(&path))).await;
+        let location = match location {
+            Ok(location) => location?,
+            Err(_) => std::path::absolute(&root).unwrap_or_else(|_| root.clone()),
+        };
         let source = known_source(&database, &location.display().to_string()).await?;
         Ok(Self {
             name: format!("autosubmit-mirror-{source}"),
