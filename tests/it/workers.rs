@@ -375,7 +375,7 @@ async fn who_vanishes_is_lost_and_replaced() {
         return;
     };
     root::with(&lab.root(), &[small("a000")]);
-    lab.set("LABQL_WORKERS__LEASE", "1s");
+    lab.set("LABQL_WORKERS__LEASE", "3s");
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
     let mut observer = Observer::of(&mut lab).await;
     let first = mirroring(&lab).await;
