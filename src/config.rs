@@ -12,6 +12,7 @@ use crate::auth::AuthConfig;
 use crate::events::Retention;
 use crate::graphql::engine::EngineSettings;
 use crate::http::HttpSettings;
+use crate::workers::WorkersSettings;
 
 /// What is printed instead of a secret.
 const MASK: &str = "********";
@@ -117,6 +118,8 @@ pub struct Config {
     pub events: Retention,
     /// The Autosubmit installation to mirror.
     pub autosubmit: AutosubmitConfig,
+    /// Background work: whether `labql serve` does any, leases.
+    pub workers: WorkersSettings,
     /// GraphQL: limits, timeouts, caches.
     pub graphql: EngineSettings,
     /// HTTP and WebSocket: limits, timeouts, origins.
@@ -178,6 +181,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             events: Retention::default(),
             autosubmit: AutosubmitConfig::default(),
+            workers: WorkersSettings::default(),
             graphql: EngineSettings::default(),
             http: HttpSettings::default(),
             log: LogConfig::default(),

@@ -11,6 +11,7 @@
 )]
 
 pub mod auth;
+pub mod background;
 pub mod cli;
 pub mod config;
 pub mod database;
@@ -28,3 +29,4 @@ pub mod pattern;
 pub mod server;
 pub mod telemetry;
 pub mod time;
+pub mod workers;

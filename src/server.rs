@@ -11,14 +11,14 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::auth::authenticator::Guard;
 use crate::auth::token::TokenKeys;
+use crate::background::{Background, works};
 use crate::config::Config;
 use crate::database::Database;
 use crate::events::Feed;
-use crate::experiments::sync::Mirror;
+use crate::failure::Failure;
 use crate::graphql::context::Services;
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
@@ -27,8 +27,6 @@ use crate::telemetry;
 
 /// How long a trial of writing to the database holds good.
 const WRITE_PROBE: Duration = Duration::from_secs(5);
-/// How long background work may take to end after the last request.
-const WORKERS_END: Duration = Duration::from_secs(10);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +34,6 @@ pub enum ServeError {
     /// labql's own database.
     #[error(transparent)]
     Database(#[from] crate::database::DatabaseError),
-    /// The event log.
-    #[error("event log: {0}")]
-    Events(#[from] crate::failure::Failure),
     /// The keys of tokens.
     #[error(transparent)]
     Keys(#[from] crate::auth::token::KeyError),
@@ -54,6 +49,9 @@ pub enum ServeError {
     /// The operating system gives no signals.
     #[error("signals: {0}")]
     Signals(std::io::Error),
+    /// The event log cannot be read, or what background work there is cannot be found out.
+    #[error("cannot start: {0}")]
+    Start(#[from] Failure),
 }
 
 /// A server that is ready to run.
@@ -126,48 +124,22 @@ impl Server {
             .metrics(metrics)
             .shutdown(self.stop.clone())
             .build()?;
-        let workers = TaskTracker::new();
-        self.start_workers(&workers);
-        workers.close();
+        let (database, feed) = (&self.database, &self.services.feed);
+        let works = if self.config.workers.enabled {
+            works(&self.config, database, feed).await?
+        } else {
+            Vec::new()
+        };
+        let background = Background::start(&self.config, database, feed, works, &self.stop);
 
         let router = http::router(state.clone(), axum::Router::new());
         tracing::info!(address = %self.address, "serving");
         http::serve(self.listener, router, state).await;
         self.stop.cancel();
-        if tokio::time::timeout(WORKERS_END, workers.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!("background work did not end in time");
-        }
+        background.end().await;
         self.database.close().await;
         tracing::info!("ended");
         Ok(())
-    }
-
-    fn start_workers(&self, workers: &TaskTracker) {
-        let (feed, stop) = (self.services.feed.clone(), self.stop.clone());
-        workers.spawn(async move { feed.follow(stop).await });
-        let autosubmit = &self.config.autosubmit;
-        if let (Some(root), 1..) = (&autosubmit.root, autosubmit.interval_seconds) {
-            let interval = Duration::from_secs(autosubmit.interval_seconds);
-            let (root, allowed) = (root.clone(), autosubmit.allowed_folders.clone());
-            let stop = self.stop.clone();
-            let (database, feed) = (self.database.clone(), self.services.feed.clone());
-            workers.spawn(async move {
-                while !stop.is_cancelled() {
-                    let (database, feed) = (database.clone(), feed.clone());
-                    match Mirror::open(database, feed, &root, &allowed).await {
-                        Ok(mirror) => return mirror.follow(interval, stop).await,
-                        Err(error) => tracing::error!(%error, "cannot open the Autosubmit root"),
-                    }
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = tokio::time::sleep(interval) => {}
-                    }
-                }
-            });
-        }
     }
 }
 
@@ -189,7 +161,8 @@ async fn listen(address: SocketAddr, more_ports: u16) -> Result<TcpListener, Ser
     }
 }
 
-fn end_on_signal(stop: CancellationToken) -> Result<(), ServeError> {
+/// Cancels the token when the process is told to end (SIGTERM or SIGINT).
+pub fn end_on_signal(stop: CancellationToken) -> Result<(), ServeError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;

@@ -50,7 +50,7 @@ impl Demo {
         if !lab.exists() {
             let path = lab.clone();
             tokio::task::spawn_blocking(move || demo::write(&path, Utc::now())).await??;
-            println!("wrote a laboratory to {}", lab.display());
+            say!("wrote a laboratory to {}", lab.display());
         }
         let root = lab.join("autosubmit");
         config.data_dir.clone_from(&self.dir);
@@ -65,7 +65,7 @@ impl Demo {
         let (database, feed) = (services.database.clone(), services.feed.clone());
         let mirror = Mirror::open(database, feed, &root, &[]).await?;
         let report = mirror.pass(&|_, _| {}).await?;
-        println!("loaded {} experiments", report.experiments);
+        say!("loaded {} experiments", report.experiments);
         let (password, is_new) = kept_password(&self.dir.join("password"))?;
         let known = accounts::user_by_name(&services.database, USER).await?;
         if known.is_some() && is_new {
@@ -87,11 +87,11 @@ impl Demo {
         if let Some(path) = &self.ready_file {
             write_ready(path, server.address, &password)?;
         }
-        println!();
-        println!("playground: http://{}/playground", server.address);
-        println!("endpoint:   http://{}/graphql", server.address);
-        println!("user:       {USER}");
-        println!("password:   {}", password.expose());
+        say!();
+        say!("playground: http://{}/playground", server.address);
+        say!("endpoint:   http://{}/graphql", server.address);
+        say!("user:       {USER}");
+        say!("password:   {}", password.expose());
         Ok(server.run().await?)
     }
 }

@@ -39,7 +39,7 @@ impl Import {
         let mirror = Mirror::open(database.clone(), feed, &path, allowed).await?;
         let report = mirror.pass(&progress_bar()).await?;
         if json {
-            println!("{}", serde_json::to_string(&report)?);
+            say!("{}", serde_json::to_string(&report)?);
         } else {
             print_report(&report);
         }
@@ -64,7 +64,7 @@ fn progress_bar() -> impl Fn(u64, u64) + Send + Sync {
 }
 
 fn print_report(report: &Report) {
-    println!(
+    say!(
         "{} experiments, {} read, {} archived; {} rows added, {} changed, {} removed; {} problems",
         report.experiments,
         report.read,

@@ -43,7 +43,7 @@ impl Migrate {
             Direction::Status => {}
         }
         for (name, applied) in database.migration_status().await? {
-            println!("{} {name}", if applied { "applied" } else { "pending" });
+            say!("{} {name}", if applied { "applied" } else { "pending" });
         }
         database.close().await;
         Ok(())

@@ -1,5 +1,13 @@
 //! The command line: a file a command.
 
+/// Prints a line. Whoever read it may have gone, such as `head`: that must not be the end of a server.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod config;
 mod demo;
 mod import;
@@ -8,6 +16,7 @@ mod schema;
 mod serve;
 mod token;
 mod user;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +55,8 @@ struct Global {
 enum Command {
     /// Serve the API and the playground
     Serve(serve::Serve),
+    /// Run the background work without serving
+    Worker(worker::Worker),
     /// Bring the database to the schema of this version, or back
     Migrate(migrate::Migrate),
     /// Add, list, disable users; set passwords and grants
@@ -100,6 +111,7 @@ async fn execute(cli: Cli) -> CommandResult {
     config.settle();
     match cli.command {
         Command::Serve(command) => command.run(config).await,
+        Command::Worker(command) => command.run(config).await,
         Command::Migrate(command) => command.run(config).await,
         Command::User(command) => command.run(config).await,
         Command::Token(command) => command.run(config).await,

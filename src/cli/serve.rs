@@ -35,8 +35,8 @@ impl Serve {
         }
         telemetry::start_log(&config.log)?;
         let server = Server::bind(config, self.migrate, 0).await?;
-        println!("playground: http://{}/playground", server.address);
-        println!("endpoint:   http://{}/graphql", server.address);
+        say!("playground: http://{}/playground", server.address);
+        say!("endpoint:   http://{}/graphql", server.address);
         Ok(server.run().await?)
     }
 }

@@ -29,7 +29,7 @@ impl Token {
         let keys = TokenKeys::load(&config.auth, &config.data_dir)?;
         let life = self.life.map(TimeDelta::from_std).transpose()?;
         let (token, expires_at) = keys.issue(&user.username, Utc::now(), life)?;
-        println!("{token}");
+        say!("{token}");
         eprintln!("valid until {}", expires_at.format("%Y-%m-%d %H:%M:%S UTC"));
         database.close().await;
         Ok(())

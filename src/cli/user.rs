@@ -95,7 +95,7 @@ impl User {
                     idempotency_key: None,
                 };
                 let user = accounts::create_user(&database, ACTOR, new).await?;
-                println!("added {}", user.username);
+                say!("added {}", user.username);
             }
             Action::List => {
                 for user in accounts::users(&database).await? {
@@ -105,20 +105,20 @@ impl User {
                     } else {
                         "enabled"
                     };
-                    println!("{}\t{admin}\t{state}", user.username);
+                    say!("{}\t{admin}\t{state}", user.username);
                 }
             }
             Action::Password { username } => {
                 accounts::set_password(&database, ACTOR, &username, &read_password()?).await?;
-                println!("set the password of {username}");
+                say!("set the password of {username}");
             }
             Action::Disable { username } => {
                 accounts::set_disabled(&database, ACTOR, &username, true).await?;
-                println!("disabled {username}");
+                say!("disabled {username}");
             }
             Action::Enable { username } => {
                 accounts::set_disabled(&database, ACTOR, &username, false).await?;
-                println!("enabled {username}");
+                say!("enabled {username}");
             }
             Action::Grant {
                 username,
@@ -128,7 +128,7 @@ impl User {
             } => {
                 accounts::set_grant(&database, ACTOR, &username, &base_uri, search, register)
                     .await?;
-                println!("set the grant of {username} on {base_uri}");
+                say!("set the grant of {username} on {base_uri}");
             }
         }
         database.close().await;

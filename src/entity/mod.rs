@@ -15,5 +15,6 @@ pub mod source;
 pub mod source_problem;
 pub mod source_state;
 pub mod user;
+pub mod worker;
 pub mod wrapper;
 pub mod wrapper_job;

@@ -4,6 +4,7 @@
 //! is: in the ring of the newest events, or in the log itself when it is further behind. So nothing overflows, a slow
 //! follower costs a read and no memory, and there is no seam between what was and what comes.
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -37,6 +38,8 @@ const STALE: Duration = Duration::from_secs(5);
 pub(super) trait Backend: Send + Sync {
     /// How often to look, in case nothing wakes the reader.
     fn poll(&self) -> Duration;
+    /// How many statements a look costs that finds nothing.
+    fn statements_per_look(&self) -> u64;
     /// Gives positions to events that are committed and have none; says whether there were any.
     fn number(&self) -> BoxFuture<'_, Result<bool, Failure>>;
     /// Wakes the reader when another process has written; never ends.
@@ -72,6 +75,14 @@ pub struct Page {
     pub has_next: bool,
     /// Where to go on.
     pub next: Cursor,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("log", &self.0.log)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is told to followers.
@@ -160,9 +171,11 @@ impl Feed {
 
     /// Reads what is new, and tells it.
     async fn look(&self) -> Result<(), Failure> {
-        metrics::counter!("labql_event_log_looks_total").increment(1);
         while self.0.backend.number().await? {}
         let head = log::state(self.0.database.read()).await?.head;
+        metrics::counter!("labql_event_log_looks_total").increment(1);
+        metrics::counter!("labql_event_log_look_statements_total")
+            .increment(self.0.backend.statements_per_look());
         let mut newest = self.newest();
         if head < newest {
             tracing::error!(head, newest, "the event log is shorter than it was");
@@ -223,8 +236,9 @@ impl Feed {
         Cursor::new(self.0.log, event.position, event.recorded_at)
     }
 
-    /// The position of the newest event in the database.
+    /// The position of the newest event in the database. Everything that is committed has its position before.
     pub async fn head(&self) -> Result<Cursor, Failure> {
+        while self.0.backend.number().await? {}
         let state = log::state(self.0.database.read()).await?;
         Ok(Cursor::new(self.0.log, state.head, state.head_recorded_at))
     }

@@ -73,6 +73,10 @@ impl Backend for Postgres {
         POLL
     }
 
+    fn statements_per_look(&self) -> u64 {
+        2
+    }
+
     fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
         async move {
             let connection = self.0.write();

@@ -21,6 +21,10 @@ impl Backend for Sqlite {
         POLL
     }
 
+    fn statements_per_look(&self) -> u64 {
+        1
+    }
+
     fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
         ready(Ok(false)).boxed()
     }

@@ -21,6 +21,8 @@ pub enum GlobalId {
     User(String),
     /// An API key by row id.
     ApiKey(i64),
+    /// A worker by name.
+    Worker(String),
 }
 
 impl GlobalId {
@@ -38,6 +40,7 @@ impl GlobalId {
             }
             Self::User(name) => vec!["User".to_owned(), name.clone()],
             Self::ApiKey(id) => vec!["ApiKey".to_owned(), id.to_string()],
+            Self::Worker(name) => vec!["Worker".to_owned(), name.clone()],
         };
         ID(BASE64_URL_SAFE_NO_PAD.encode(parts.join(&SEPARATOR.to_string())))
     }
@@ -59,6 +62,7 @@ impl GlobalId {
             )),
             ["User", name] => Some(Self::User((*name).to_owned())),
             ["ApiKey", id] => Some(Self::ApiKey(id.parse().ok()?)),
+            ["Worker", name] => Some(Self::Worker((*name).to_owned())),
             _ => None,
         }
     }
@@ -76,6 +80,7 @@ mod tests {
             GlobalId::ExperimentRun("a000".into(), 3),
             GlobalId::User("ada".into()),
             GlobalId::ApiKey(7),
+            GlobalId::Worker("autosubmit-mirror-1".into()),
         ] {
             assert_eq!(GlobalId::decode(&id.encode()), Some(id));
         }

@@ -24,3 +24,4 @@ pub mod schema;
 mod shape;
 mod size;
 mod user_error;
+pub mod workers;

@@ -10,10 +10,12 @@ use super::error::ErrorCode;
 use super::experiments::{Experiment, ExperimentRun, Job};
 use super::id::GlobalId;
 use super::level::Level;
+use super::workers::Worker;
 use crate::auth::accounts;
 use crate::database::Database;
 use crate::entity::{experiment, experiment_run, job};
 use crate::experiments::read;
+use crate::workers;
 
 /// An object with a global id.
 #[derive(Interface)]
@@ -29,6 +31,8 @@ pub enum Node {
     User(User),
     /// An API key.
     ApiKey(ApiKey),
+    /// A background worker.
+    Worker(Worker),
 }
 
 /// How many ids `nodes` takes at most.
@@ -72,6 +76,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let row_of = |expid: &str| experiments.get(expid).map(Experiment::row_id);
     let jobs = jobs(database, &ids, row_of).await?;
     let runs = runs(database, &ids, row_of).await?;
+    let workers = workers(database, &ids).await?;
     let mut found = Vec::with_capacity(ids.len());
     for id in &ids {
         found.push(match id {
@@ -87,6 +92,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
                 .map(|row| Node::ExperimentRun(ExperimentRun::new(row, expid))),
             Some(GlobalId::User(name)) => user(ctx, name).await?.map(Node::User),
             Some(GlobalId::ApiKey(id)) => api_key(ctx, *id).await?.map(Node::ApiKey),
+            Some(GlobalId::Worker(name)) => workers.get(name).cloned().map(Node::Worker),
         });
     }
     Ok(found)
@@ -104,7 +110,7 @@ async fn experiments(
             GlobalId::Experiment(expid)
             | GlobalId::Job(expid, _)
             | GlobalId::ExperimentRun(expid, _) => Some(expid.as_str()),
-            GlobalId::User(_) | GlobalId::ApiKey(_) => None,
+            GlobalId::User(_) | GlobalId::ApiKey(_) | GlobalId::Worker(_) => None,
         })
         .collect();
     expids.sort_unstable();
@@ -160,6 +166,20 @@ async fn runs(
     let rows = read::runs::by_numbers(database, &numbers).await;
     let keyed = |row: experiment_run::Model| ((row.experiment_id, row.number), row);
     Ok(rows.map_err(failed)?.into_iter().map(keyed).collect())
+}
+
+async fn workers(database: &Database, ids: &[Option<GlobalId>]) -> Result<HashMap<String, Worker>> {
+    let names: Vec<&str> = ids
+        .iter()
+        .flatten()
+        .filter_map(|id| match id {
+            GlobalId::Worker(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let found = workers::read::by_names(database, &names).await;
+    let named = |worker: workers::Snapshot| (worker.name.clone(), Worker(worker));
+    Ok(found.map_err(failed)?.into_iter().map(named).collect())
 }
 
 /// A user, for that user and for administrators.

@@ -20,6 +20,7 @@ use super::events::{self, EventUpdates, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentUpdates, ExperimentsQuery};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
+use super::workers::{WorkerUpdates, WorkersMutation, WorkersQuery};
 use crate::auth::Viewer;
 
 /// How deep an operation may nest for async-graphql itself; the pre-check refuses earlier, this is a second line. The
@@ -28,16 +29,22 @@ const DEPTH: usize = 40;
 
 /// All questions.
 #[derive(MergedObject, Default)]
-pub struct Query(EventsQuery, NodeQuery, AccountsQuery, ExperimentsQuery);
+pub struct Query(
+    EventsQuery,
+    NodeQuery,
+    AccountsQuery,
+    ExperimentsQuery,
+    WorkersQuery,
+);
 
 /// All commands.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation);
+pub struct Mutation(AccountsMutation, WorkersMutation);
 
 /// All streams of changes, as questions about one event; see [`live`](super::live).
 #[derive(MergedObject, Default)]
 #[graphql(name = "Subscription")]
-pub struct Updates(EventUpdates, ExperimentUpdates);
+pub struct Updates(EventUpdates, ExperimentUpdates, WorkerUpdates);
 
 /// The same as a part of the schema. It streams nothing: the engine follows the log instead.
 pub struct Subscription;

@@ -43,6 +43,7 @@ fn every_command_explains_itself() {
     }
     for command in [
         "serve",
+        "worker",
         "migrate up",
         "migrate down",
         "migrate status",

@@ -10,6 +10,7 @@ const ACCOUNTS: &str = include_str!("../contract/accounts.graphql");
 const EXPERIMENTS: &str = include_str!("../contract/experiments.graphql");
 const GRAPH: &str = include_str!("../contract/graph.graphql");
 const LIVE: &str = include_str!("../contract/live.graphql");
+const WORKERS: &str = include_str!("../contract/workers.graphql");
 
 on_both_databases!(accounts, experiments, nodes_and_updates);
 
@@ -216,7 +217,7 @@ fn the_committed_schema_is_the_one_of_the_server() {
 
 #[test]
 fn the_contract_is_written_in_this_schema() {
-    for document in [ACCOUNTS, EXPERIMENTS, GRAPH, LIVE] {
+    for document in [ACCOUNTS, EXPERIMENTS, GRAPH, LIVE, WORKERS] {
         parse_query(document).expect("a document");
     }
     parse_schema(include_str!("../../schema.graphql")).expect("a schema");

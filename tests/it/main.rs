@@ -29,3 +29,4 @@ mod readers;
 mod rooms;
 mod serving;
 mod statements;
+mod workers;

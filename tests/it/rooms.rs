@@ -27,6 +27,16 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &["crate::graphql", "crate::http", "async_graphql", "axum"],
     ),
     (
+        "workers",
+        &[
+            "crate::experiments",
+            "crate::graphql",
+            "crate::http",
+            "async_graphql",
+            "axum",
+        ],
+    ),
+    (
         "auth",
         &["crate::graphql", "crate::http", "async_graphql", "axum"],
     ),

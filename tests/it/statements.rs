@@ -9,11 +9,14 @@ const EXPERIMENTS: &str = include_str!("../contract/experiments.graphql");
 
 on_both_databases!(pages_of_experiments, a_thousand_jobs);
 
-/// The statements of an operation, and its data. Beside the requests the server looks for new events once a second: that
+/// The statements of an operation, and its data. Beside the requests the server looks for new events now and then: that
 /// is taken off, and the median of some tries leaves out those in which a look fell between two readings.
 async fn cost(server: &Server, body: &Value) -> (i64, Value) {
     let statements = async || {
-        let names = ["labql_sql_statements_total", "labql_event_log_looks_total"];
+        let names = [
+            "labql_sql_statements_total",
+            "labql_event_log_look_statements_total",
+        ];
         let [all, looks] = server.counters(names).await;
         all - looks
     };
@@ -37,7 +40,8 @@ async fn contract(server: &Server, operation: &str, variables: Value) -> (i64, V
     cost(server, &body).await
 }
 
-async fn pages_of_experiments(lab: Lab) {
+async fn pages_of_experiments(mut lab: Lab) {
+    lab.set("LABQL_WORKERS__ENABLED", "false");
     let specs: Vec<_> = (0..30)
         .map(|number| {
             let mut spec = ExperimentSpec::new(&format!("a{number:03}"), JobListForm::Dict);
@@ -88,7 +92,8 @@ async fn pages_of_experiments(lab: Lab) {
     assert_eq!(count, GUARD + 1);
 }
 
-async fn a_thousand_jobs(lab: Lab) {
+async fn a_thousand_jobs(mut lab: Lab) {
+    lab.set("LABQL_WORKERS__ENABLED", "false");
     // 10 × 20 × 5 + 11 jobs.
     let mut spec = ExperimentSpec::sized("a000", JobListForm::Dict, 10, 20);
     spec.logged_jobs = 1;

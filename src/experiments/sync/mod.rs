@@ -11,11 +11,11 @@ mod diff;
 mod ledger;
 mod rows;
 mod store;
+mod work;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use sea_orm::sea_query::OnConflict;
@@ -25,7 +25,6 @@ use sea_orm::{
 };
 use serde::Serialize;
 use tokio::task::JoinError;
-use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
 use crate::entity::{experiment, source};
@@ -36,6 +35,7 @@ use crate::experiments::readers::{
 use crate::failure::Failure;
 use ledger::State;
 pub use store::Written;
+pub use work::MirrorWork;
 
 /// The kind of source that this mirror reads.
 const KIND: &str = "autosubmit";
@@ -90,36 +90,6 @@ impl Mirror {
             root: Arc::new(root),
             source_id,
         })
-    }
-
-    /// Repeats passes at an interval until told to stop. A failed pass is told to the log, and the next one tries again.
-    pub async fn follow(self, interval: Duration, stop: CancellationToken) {
-        let mut tick = tokio::time::interval(interval);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = tick.tick() => {}
-            }
-            let pass = self.pass(&|_, _| {});
-            let result = tokio::select! {
-                () = stop.cancelled() => return,
-                result = pass => result,
-            };
-            match result {
-                Ok(report) if report.read > 0 || report.rows.total() > 0 => {
-                    tracing::info!(
-                        experiments = report.experiments,
-                        read = report.read,
-                        rows = report.rows.total(),
-                        problems = report.problems,
-                        "mirrored the Autosubmit root"
-                    );
-                }
-                Ok(_) => {}
-                Err(error) => tracing::error!(%error, "the Autosubmit root could not be mirrored"),
-            }
-        }
     }
 
     /// Looks at everything once. An experiment that cannot be mirrored is a problem of its own, and the others go on.

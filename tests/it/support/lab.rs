@@ -72,6 +72,11 @@ impl Lab {
         self.path("data")
     }
 
+    /// The address of the PostgreSQL database.
+    pub fn database_url(&self) -> String {
+        self.database.as_ref().expect("PostgreSQL").url()
+    }
+
     /// A setting for all that follows, as a variable of the environment.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.settings.retain(|(known, _)| known != name);

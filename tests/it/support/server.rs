@@ -133,6 +133,11 @@ impl Server {
         })
     }
 
+    /// Takes it away without a word.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("its end");
+    }
+
     /// Asks it to end and waits for that; true if it ended well.
     pub async fn stop(mut self) -> bool {
         let id = self.child.id().expect("a running process");

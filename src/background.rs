@@ -1,0 +1,71 @@
+//! The background work of a process put together: which workers there are by the configuration, and their end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::events::Feed;
+use crate::experiments::sync::MirrorWork;
+use crate::failure::Failure;
+use crate::workers::{EventRetention, Work, Workers};
+
+/// How long background work may take to end.
+const END: Duration = Duration::from_secs(10);
+
+/// The work that the configuration asks for.
+pub async fn works(
+    config: &Config,
+    database: &Database,
+    feed: &Feed,
+) -> Result<Vec<Arc<dyn Work>>, Failure> {
+    let mut works: Vec<Arc<dyn Work>> = Vec::new();
+    let autosubmit = &config.autosubmit;
+    if let (Some(root), 1..) = (&autosubmit.root, autosubmit.interval_seconds) {
+        let interval = Duration::from_secs(autosubmit.interval_seconds);
+        let allowed = autosubmit.allowed_folders.clone();
+        let (database, feed) = (database.clone(), feed.clone());
+        let mirror = MirrorWork::new(database, feed, root.clone(), allowed, interval).await?;
+        works.push(Arc::new(mirror));
+    }
+    works.push(Arc::new(EventRetention {
+        retention: config.events.clone(),
+        database: database.clone(),
+    }));
+    Ok(works)
+}
+
+/// What runs beside the requests.
+pub struct Background(TaskTracker);
+
+impl Background {
+    /// Follows the log of events, and does this work, until `stop` is cancelled.
+    pub fn start(
+        config: &Config,
+        database: &Database,
+        feed: &Feed,
+        works: Vec<Arc<dyn Work>>,
+        stop: &CancellationToken,
+    ) -> Self {
+        let tasks = TaskTracker::new();
+        let (followed, until) = (feed.clone(), stop.clone());
+        tasks.spawn(async move { followed.follow(until).await });
+        let lease = config.workers.lease();
+        let workers = Workers::new(database.clone(), feed.clone(), lease, stop.clone());
+        for work in works {
+            workers.start(&tasks, work);
+        }
+        tasks.close();
+        Self(tasks)
+    }
+
+    /// Waits until all has ended, within a limit.
+    pub async fn end(self) {
+        if tokio::time::timeout(END, self.0.wait()).await.is_err() {
+            tracing::warn!("background work did not end in time");
+        }
+    }
+}

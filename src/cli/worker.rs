@@ -1,0 +1,50 @@
+//! `labql worker`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::CommandResult;
+use crate::background::{Background, works};
+use crate::config::Config;
+use crate::database::Database;
+use crate::events::Feed;
+use crate::server::end_on_signal;
+use crate::telemetry;
+
+/// Run the background work without serving
+#[derive(Args)]
+pub struct Worker {
+    /// The Autosubmit root to mirror
+    #[arg(long, value_name = "FOLDER")]
+    autosubmit_root: Option<PathBuf>,
+    /// Upgrade an older database first
+    #[arg(long)]
+    migrate: bool,
+}
+
+impl Worker {
+    /// Works until told to end.
+    pub async fn run(self, mut config: Config) -> CommandResult {
+        if self.autosubmit_root.is_some() {
+            config.autosubmit.root = self.autosubmit_root;
+        }
+        telemetry::start_log(&config.log)?;
+        let database = Database::connect(&config.database).await?;
+        database.ensure_schema(self.migrate).await?;
+        let stop = CancellationToken::new();
+        end_on_signal(stop.clone())?;
+        let feed = Feed::open(database.clone()).await?;
+        let works = works(&config, &database, &feed).await?;
+        for work in &works {
+            say!("worker:     {} ({})", work.name(), work.schedule());
+        }
+        let background = Background::start(&config, &database, &feed, works, &stop);
+        stop.cancelled().await;
+        background.end().await;
+        database.close().await;
+        tracing::info!("ended");
+        Ok(())
+    }
+}
