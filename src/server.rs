@@ -136,13 +136,15 @@ impl Server {
         if let (Some(root), 1..) = (&autosubmit.root, autosubmit.interval_seconds) {
             let interval = Duration::from_secs(autosubmit.interval_seconds);
             let (root, allowed) = (root.clone(), autosubmit.allowed_folders.clone());
-            let stop = self.stop.clone();
+            let (stop, max_watches) = (self.stop.clone(), autosubmit.max_watches);
             let (database, feed) = (self.database.clone(), self.services.feed.clone());
             workers.spawn(async move {
                 while !stop.is_cancelled() {
                     let (database, feed) = (database.clone(), feed.clone());
                     match Mirror::open(database, feed, &root, &allowed).await {
-                        Ok(mirror) => return mirror.follow(interval, stop).await,
+                        Ok(mirror) => {
+                            return mirror.watching(max_watches).follow(interval, stop).await;
+                        }
                         Err(error) => tracing::error!(%error, "cannot open the Autosubmit root"),
                     }
                     tokio::select! {

@@ -8,6 +8,7 @@ mod m20261122_000001_accounts;
 mod m20261122_000002_experiments;
 mod m20261122_000003_events;
 mod m20261122_000004_live_feed;
+mod m20261122_000006_liveness;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_experiments::Migration),
             Box::new(m20261122_000003_events::Migration),
             Box::new(m20261122_000004_live_feed::Migration),
+            Box::new(m20261122_000006_liveness::Migration),
         ]
     }
 }

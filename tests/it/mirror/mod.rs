@@ -1,13 +1,24 @@
 //! The mirror: what a pass costs, what it writes, whom it tells, and what it does with broken sources.
 
+mod changes;
 mod hostile;
 mod live;
+mod notified;
 mod passes;
+mod runs;
 
-use labql::demo::autosubmit::{ExperimentSpec, JobListForm};
+use chrono::{DateTime, Utc};
+use labql::{
+    database::Database,
+    demo::autosubmit::{ExperimentSpec, JobListForm},
+    entity::{event, experiment},
+    events::Feed,
+    experiments::sync::{Mirror, Report, Scope},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Lab, Server};
 
 /// An experiment of some twenty jobs.
 fn small(expid: &str, form: JobListForm) -> ExperimentSpec {
@@ -56,4 +67,65 @@ async fn experiment(server: &Server, expid: &str) -> Value {
         jobs(first: 1, filter: { name: \"*\" }) { totalCount } runs { totalCount }
     } }";
     server.data(query, json!({ "e": expid })).await["experiment"].take()
+}
+
+/// A mirror in the process of the test, whose clock the test sets.
+struct Observed {
+    database: Database,
+    mirror: Mirror,
+    /// The position of the last event that was looked at.
+    seen: i64,
+}
+
+impl Observed {
+    async fn open(lab: &Lab) -> Self {
+        let database = lab.database().await;
+        let feed = Feed::new(database.clone());
+        let mirror = Mirror::open(database.clone(), feed, &lab.root(), &[])
+            .await
+            .expect("a root");
+        Self {
+            database,
+            mirror,
+            seen: 0,
+        }
+    }
+
+    async fn pass(&self, now: DateTime<Utc>, scope: Scope) -> Report {
+        self.mirror
+            .pass_at(now, scope, &|_, _| {})
+            .await
+            .expect("a pass")
+    }
+
+    /// The events that have come since the last call.
+    async fn news(&mut self) -> Vec<event::Model> {
+        let news = event::Entity::find()
+            .filter(event::Column::Position.gt(self.seen))
+            .order_by_asc(event::Column::Position)
+            .all(self.database.read())
+            .await
+            .expect("events");
+        if let Some(last) = news.last() {
+            self.seen = last.position.expect("a position");
+        }
+        news
+    }
+
+    async fn row(&self, expid: &str) -> experiment::Model {
+        experiment::Entity::find()
+            .filter(experiment::Column::Expid.eq(expid))
+            .one(self.database.read())
+            .await
+            .expect("an answer")
+            .expect("an experiment")
+    }
+}
+
+/// Topic and kind of each event.
+fn kinds(events: &[event::Model]) -> Vec<(&str, &str)> {
+    events
+        .iter()
+        .map(|event| (event.topic.as_str(), event.kind.as_str()))
+        .collect()
 }

@@ -8,6 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use labql::{config::DatabaseConfig, database::Database};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -94,6 +95,23 @@ impl Lab {
             .env("LABQL_DATA_DIR", self.data())
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// The database, for a test that looks at what is in it.
+    pub async fn database(&self) -> Database {
+        let url = self
+            .settings
+            .iter()
+            .find_map(|(name, value)| (name == "LABQL_DATABASE__URL").then(|| value.clone()));
+        let file = format!("sqlite:{}", self.data().join("labql.db").display());
+        let config = DatabaseConfig {
+            url: url.unwrap_or(file).into(),
+            max_connections: 2,
+        };
+        fs::create_dir_all(self.data()).expect("a folder");
+        let database = Database::connect(&config).await.expect("a database");
+        database.ensure_schema(false).await.expect("a schema");
+        database
     }
 
     /// Runs a command to its end.
