@@ -174,6 +174,7 @@ mod tests {
         "2026-11-22T12:00:00Z".parse().unwrap()
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "as signs have it")]
     fn ago(seconds: i64) -> Option<DateTime<Utc>> {
         Some(now() - TimeDelta::seconds(seconds))
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::Utc;
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Set};
 
+use super::agenda::CENTRE;
 use super::ledger::{self, Noted, State};
-use super::watch::CENTRE;
 use super::{Mirror, Report, blocking, rows};
 use crate::entity::experiment;
 use crate::events::{self, NewEvent};
@@ -73,7 +73,7 @@ impl Mirror {
         let state = if doubted { state.doubted() } else { state };
         let noted = ledger::keep_state(&transaction, self.source_id, CENTRE, &state).await?;
         if doubted {
-            self.watch.retry(CENTRE);
+            self.agenda.retry(CENTRE);
         }
         if stored.touched.is_empty()
             && stored.gone.is_empty()

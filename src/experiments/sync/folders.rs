@@ -11,7 +11,7 @@ const MAX_EXTRA: usize = 32;
 /// Who wants to know of which names in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interest {
-    /// An expid, or [`CENTRE`](super::watch::CENTRE).
+    /// An expid, or [`CENTRE`](super::agenda::CENTRE).
     pub owner: String,
     /// The names.
     pub names: Names,
@@ -147,7 +147,7 @@ impl<'a> Folders<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::watch::CENTRE;
+    use super::super::agenda::CENTRE;
     use super::*;
 
     fn concerned(names: Names, name: &str) -> Option<String> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::agenda::Dirty;
 use super::ledger::State;
-use super::watch::Dirty;
 use super::{Mirror, blocking, life};
 use crate::entity::experiment;
 use crate::experiments::liveness::RunLogs;

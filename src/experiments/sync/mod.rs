@@ -7,6 +7,7 @@
 //! sources, in the order of their ids), reads within the lock what it compares with, and takes the lock of the event
 //! log last: all in the same order, so none can wait for another in a circle.
 
+mod agenda;
 mod central;
 mod diff;
 mod folders;
@@ -40,9 +41,10 @@ use crate::events::Feed;
 use crate::experiments::readers::Root;
 use crate::failure::Failure;
 use crate::time::Millis;
+use agenda::{Agenda, CENTRE, Dirty};
 use look::{Look, read_settled};
 pub use store::Written;
-use watch::{CENTRE, Dirty, Watch};
+use watch::Watch;
 
 /// The kind of source that this mirror reads.
 const KIND: &str = "autosubmit";
@@ -88,6 +90,7 @@ pub struct Mirror {
     feed: Feed,
     root: Arc<Root>,
     source_id: i64,
+    agenda: Arc<Agenda>,
     watch: Arc<Watch>,
 }
 
@@ -103,12 +106,14 @@ impl Mirror {
         let opened = blocking(move || open_root(path, folders)).await?;
         let root = opened.map_err(|message| Failure::bad_input("root", message))?;
         let source_id = source_id(&database, &root).await?;
+        let agenda = Arc::new(Agenda::default());
         Ok(Self {
             database,
             feed,
             root: Arc::new(root),
             source_id,
-            watch: Arc::new(Watch::new()),
+            watch: Arc::new(Watch::new(Arc::clone(&agenda))),
+            agenda,
         })
     }
 
@@ -155,7 +160,7 @@ impl Mirror {
     /// Returns when a pass over [`Scope::Dirty`] has something to do: files have changed and are quiet again, a source
     /// is to be tried again, or an experiment falls silent. What happens during a pass wakes afterwards.
     pub async fn wake(&self) {
-        self.watch.wake().await;
+        self.agenda.wake().await;
     }
 
     /// Looks once. An experiment that cannot be mirrored is a problem of its own, and the others go on. After a pass
@@ -172,7 +177,7 @@ impl Mirror {
         progress: Progress<'_>,
     ) -> Result<Report, Failure> {
         let mut report = Report::default();
-        let mut taken = self.watch.take();
+        let mut taken = self.agenda.take();
         let dirty = std::mem::take(&mut taken.dirty);
         let whole = dirty.all || scope == Scope::All;
         let looks = if whole {
@@ -205,7 +210,7 @@ impl Mirror {
         self.judge_unchanged(unchanged, now, &mut report).await?;
         let silence = self.next_silence().await?;
         // What is overdue now will not have become better a moment later.
-        self.watch
+        self.agenda
             .set_deadline(silence.map(|silence| silence.max(now + OVERDUE)));
         report.problems = ledger::problem_count(self.database.read(), self.source_id).await?;
         taken.done();

@@ -50,7 +50,7 @@ impl Mirror {
         }
         transaction.commit().await?;
         report.told |= told;
-        self.watch.retry(expid);
+        self.agenda.retry(expid);
         Ok(())
     }
 
@@ -97,7 +97,7 @@ impl Mirror {
         let state = look.state(&record.watched);
         let state = if doubted { state.doubted() } else { state };
         if doubted {
-            self.watch.retry(expid);
+            self.agenda.retry(expid);
         }
         let noted = ledger::keep_state(&transaction, source_id, expid, &state).await?;
         if !told && written.total() == 0 && noted == Noted::Same {

@@ -7,39 +7,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, Utc};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
+use super::agenda::{Agenda, CENTRE, lock};
 use super::folders::{Interest, Names, of_experiment, of_root};
 use crate::experiments::readers::{Expid, Root};
 
-/// The owner of the central files.
-pub const CENTRE: &str = "";
-/// A pass begins when nothing has been written for so long,
-const QUIET: Duration = Duration::from_millis(200);
-/// or so long after the first notification.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long to wait with a source that could not be read just now.
-const RETRY: Duration = Duration::from_secs(10);
-/// From so many on, everything is looked at.
-const MOST_OWNERS: usize = 5000;
-
-/// What is to be looked at.
-#[derive(Debug, Default)]
-pub struct Dirty {
-    /// Notifications were lost, or a pass did not come to its end: everything.
-    pub all: bool,
-    /// Experiments by expid, and [`CENTRE`].
-    pub owners: HashSet<String>,
-}
-
-/// Notifications of one root, and the moments at which something is due without any.
+/// Notifications of one root.
 #[derive(Debug)]
 pub struct Watch {
     shared: Arc<Shared>,
@@ -49,22 +26,8 @@ pub struct Watch {
 /// What the thread of the notifications shares with the mirror.
 #[derive(Debug)]
 struct Shared {
-    marks: Mutex<Marks>,
+    agenda: Arc<Agenda>,
     index: Mutex<Index>,
-    wake: Notify,
-}
-
-/// What has been noted since the last pass began.
-#[derive(Debug, Default)]
-struct Marks {
-    dirty: Dirty,
-    first: Option<Instant>,
-    last: Option<Instant>,
-    /// To be looked at again, though nothing may tell of it.
-    retry: HashSet<String>,
-    retry_at: Option<Instant>,
-    /// When a running experiment falls silent.
-    deadline: Option<DateTime<Utc>>,
 }
 
 /// What is watched, for whom.
@@ -84,18 +47,13 @@ struct Watching {
     most: usize,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Watch {
-    /// Notes deadlines only, until [`Self::start`].
-    pub fn new() -> Self {
+    /// Hears nothing until [`Self::start`]; puts what it hears on the agenda.
+    pub fn new(agenda: Arc<Agenda>) -> Self {
         Self {
             shared: Arc::new(Shared {
-                marks: Mutex::default(),
+                agenda,
                 index: Mutex::default(),
-                wake: Notify::new(),
             }),
             watching: Mutex::new(None),
         }
@@ -120,57 +78,6 @@ impl Watch {
                 tracing::warn!(%error, "no file notifications; the root is looked at in intervals");
             }
         }
-    }
-
-    /// Returns when something is to be looked at.
-    pub async fn wake(&self) {
-        loop {
-            let more = self.shared.wake.notified();
-            let Some(due) = lock(&self.shared.marks).due() else {
-                more.await;
-                continue;
-            };
-            tokio::select! {
-                () = tokio::time::sleep_until(due) => {
-                    // Unless more has come meanwhile.
-                    if lock(&self.shared.marks).due().is_some_and(|due| due <= Instant::now()) {
-                        return;
-                    }
-                }
-                () = more => {}
-            }
-        }
-    }
-
-    /// Takes what is to be looked at. What comes from here on is for the next pass.
-    pub fn take(&self) -> Taken<'_> {
-        let mut marks = lock(&self.shared.marks);
-        let mut dirty = std::mem::take(&mut marks.dirty);
-        (marks.first, marks.last) = (None, None);
-        if marks.retry_at.is_some_and(|at| at <= Instant::now()) {
-            marks.retry_at = None;
-            dirty.owners.extend(std::mem::take(&mut marks.retry));
-        }
-        Taken {
-            watch: self,
-            dirty,
-            done: false,
-        }
-    }
-
-    /// Has an owner looked at again in a while.
-    pub fn retry(&self, owner: &str) {
-        let mut marks = lock(&self.shared.marks);
-        marks.retry.insert(owner.to_owned());
-        marks.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
-        drop(marks);
-        self.shared.wake.notify_one();
-    }
-
-    /// When something is due without a notification.
-    pub fn set_deadline(&self, deadline: Option<DateTime<Utc>>) {
-        lock(&self.shared.marks).deadline = deadline;
-        self.shared.wake.notify_one();
     }
 
     /// Watches the folders of the central files.
@@ -339,32 +246,15 @@ fn is_limit(error: &notify::Error) -> bool {
     }
 }
 
-impl Marks {
-    /// When a pass is due.
-    fn due(&self) -> Option<Instant> {
-        let quiet = self.last.map(|last| last + QUIET);
-        let patience = self.first.map(|first| first + PATIENCE);
-        let deadline = self.deadline.map(|deadline| {
-            let wait = deadline - Utc::now();
-            Instant::now() + wait.to_std().unwrap_or_default()
-        });
-        let settled = quiet.into_iter().chain(patience).min();
-        [settled, self.retry_at, deadline]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-}
-
 impl Shared {
     /// Called on the thread of the notifications.
     fn hear(&self, event: notify::Result<notify::Event>) {
         let event = match event {
-            Ok(event) if event.need_rescan() => return self.mark_all(),
+            Ok(event) if event.need_rescan() => return self.agenda.add_all(),
             Ok(event) => event,
             Err(error) => {
                 tracing::warn!(%error, "file notifications were lost");
-                return self.mark_all();
+                return self.agenda.add_all();
             }
         };
         if !is_change(event.kind) {
@@ -392,28 +282,10 @@ impl Shared {
         }
         drop(index);
         if all {
-            self.mark_all();
+            self.agenda.add_all();
         } else if !owners.is_empty() {
-            self.mark(|dirty| dirty.owners.extend(owners));
+            self.agenda.add(owners);
         }
-    }
-
-    fn mark_all(&self) {
-        self.mark(|dirty| dirty.all = true);
-    }
-
-    fn mark(&self, mark: impl FnOnce(&mut Dirty)) {
-        let mut marks = lock(&self.marks);
-        mark(&mut marks.dirty);
-        if marks.dirty.owners.len() > MOST_OWNERS {
-            marks.dirty.owners.clear();
-            marks.dirty.all = true;
-        }
-        let now = Instant::now();
-        marks.first.get_or_insert(now);
-        marks.last = Some(now);
-        drop(marks);
-        self.wake.notify_one();
     }
 }
 
@@ -433,33 +305,6 @@ fn replaces(kind: EventKind) -> bool {
             | EventKind::Modify(ModifyKind::Name(_))
             | EventKind::Create(CreateKind::Folder)
     )
-}
-
-/// What a pass has taken. Unless the pass comes to its end, everything is to be looked at next.
-pub struct Taken<'a> {
-    watch: &'a Watch,
-    /// What it is.
-    pub dirty: Dirty,
-    done: bool,
-}
-
-impl Taken<'_> {
-    /// The pass has come to its end.
-    pub fn done(mut self) {
-        self.done = true;
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            let mut marks = lock(&self.watch.shared.marks);
-            marks.dirty.all = true;
-            marks.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
-            // It has passed, or the next look will find it again.
-            marks.deadline = None;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -489,7 +334,7 @@ mod tests {
     async fn the_bound_is_kept_and_goes_to_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let root = root(folder.path());
-        let watch = Watch::new();
+        let watch = Watch::new(Arc::default());
         assert!(
             watch.covers("a000"),
             "nothing is to be covered before the start"
@@ -515,10 +360,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_changes_is_told_once_and_by_whom() {
+    async fn what_changes_is_noted_for_whom_it_concerns() {
         let folder = tempfile::tempdir().unwrap();
         let root = root(folder.path());
-        let watch = Watch::new();
+        let agenda = Arc::new(Agenda::default());
+        let watch = Watch::new(Arc::clone(&agenda));
         watch.start(100);
         watch.cover_root(&root);
         watch.cover_experiment(&root, &expid(1), &[]);
@@ -528,15 +374,9 @@ mod tests {
         fs::write(folder.path().join("a002/pkl/other"), "x").unwrap();
         fs::read_dir(folder.path().join("a002/conf")).unwrap();
         fs::write(list, "x").unwrap();
-        watch.wake().await;
-        let taken = watch.take();
+        agenda.wake().await;
+        let taken = agenda.take();
         assert!(!taken.dirty.all);
         assert_eq!(taken.dirty.owners, HashSet::from(["a001".to_owned()]));
-        // A pass that does not come to its end has everything looked at.
-        drop(taken);
-        let taken = watch.take();
-        assert!(taken.dirty.all);
-        taken.done();
-        assert!(!watch.take().dirty.all);
     }
 }
