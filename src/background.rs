@@ -25,10 +25,8 @@ pub async fn works(
     let mut works: Vec<Arc<dyn Work>> = Vec::new();
     let autosubmit = &config.autosubmit;
     if let (Some(root), 1..) = (&autosubmit.root, autosubmit.interval_seconds) {
-        let interval = Duration::from_secs(autosubmit.interval_seconds);
-        let allowed = autosubmit.allowed_folders.clone();
         let (database, feed) = (database.clone(), feed.clone());
-        let mirror = MirrorWork::new(database, feed, root.clone(), allowed, interval).await?;
+        let mirror = MirrorWork::new(database, feed, root.clone(), autosubmit).await?;
         works.push(Arc::new(mirror));
     }
     works.push(Arc::new(EventRetention {

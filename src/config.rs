@@ -149,6 +149,9 @@ pub struct AutosubmitConfig {
     pub allowed_folders: Vec<PathBuf>,
     /// Seconds between two looks at it; 0: only `labql import` looks.
     pub interval_seconds: u64,
+    /// How many folders the file system is asked to tell of at once; 0: none, changes are found at the interval. Where
+    /// it is too small for all experiments, those are watched that changed last.
+    pub max_watches: usize,
 }
 
 /// The form of the log.
@@ -204,6 +207,7 @@ impl Default for AutosubmitConfig {
             root: None,
             allowed_folders: Vec::new(),
             interval_seconds: 10,
+            max_watches: 8192,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::auth::accounts::{self, NewUser};
 use crate::auth::api_key;
 use crate::config::{Config, Secret};
 use crate::demo;
-use crate::experiments::sync::Mirror;
+use crate::experiments::sync::{Mirror, Scope};
 use crate::files::{private_file, private_folder};
 use crate::server::Server;
 use crate::telemetry;
@@ -64,7 +64,7 @@ impl Demo {
         let services = server.services();
         let (database, feed) = (services.database.clone(), services.feed.clone());
         let mirror = Mirror::open(database, feed, &root, &[]).await?;
-        let report = mirror.pass(&|_, _| {}).await?;
+        let report = mirror.pass(Scope::All, &|_, _| {}).await?;
         say!("loaded {} experiments", report.experiments);
         let (password, is_new) = kept_password(&self.dir.join("password"))?;
         let known = accounts::user_by_name(&services.database, USER).await?;

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::CommandResult;
 use crate::config::Config;
 use crate::events::Feed;
-use crate::experiments::sync::{Mirror, Report};
+use crate::experiments::sync::{Mirror, Report, Scope};
 
 /// Read a source into the database once.
 #[derive(Args)]
@@ -37,7 +37,7 @@ impl Import {
         let feed = Feed::open(database.clone()).await?;
         let allowed = &config.autosubmit.allowed_folders;
         let mirror = Mirror::open(database.clone(), feed, &path, allowed).await?;
-        let report = mirror.pass(&progress_bar()).await?;
+        let report = mirror.pass(Scope::All, &progress_bar()).await?;
         if json {
             say!("{}", serde_json::to_string(&report)?);
         } else {

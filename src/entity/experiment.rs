@@ -1,9 +1,11 @@
 //! An Autosubmit experiment.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// An Autosubmit experiment.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[serde(default)]
 #[sea_orm(table_name = "experiment")]
 pub struct Model {
     /// Row id.
@@ -34,6 +36,11 @@ pub struct Model {
     pub workflow_commit: Option<String>,
     /// Jobs by status as a JSON object from status code to count, kept by the writer.
     pub job_counts: String,
+    /// Milliseconds since 1970-01-01 UTC; when the central database last said that a run begins.
+    pub announced_at: Option<i64>,
+    /// Milliseconds since 1970-01-01 UTC; when it falls silent unless a further sign of life comes; none: it does not
+    /// run.
+    pub active_until: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

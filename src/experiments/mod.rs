@@ -1,5 +1,7 @@
 //! Autosubmit experiments: readers of a root, the mirror that follows it, and the questions to the mirror.
 
+pub mod changes;
+pub mod liveness;
 pub mod metrics;
 pub mod read;
 pub mod readers;

@@ -81,6 +81,7 @@ async fn accounts(lab: Lab) {
 
 async fn experiments(lab: Lab) {
     let summary = root::demo(&lab.root());
+    root::show_life(&lab.root());
     let report = lab.import();
     assert_eq!(report["experiments"], summary.experiments.len());
     let server = lab.serve_signed_in().await;

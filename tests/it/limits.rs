@@ -59,11 +59,15 @@ fn attacks() -> Vec<(&'static str, String, &'static str)> {
 
 #[tokio::test]
 async fn attacks_are_refused_by_their_code_on_every_transport() {
-    let lab = Lab::sqlite();
+    let mut lab = Lab::sqlite();
+    lab.set("LABQL_WORKERS__ENABLED", "false");
     let server = lab.serve_signed_in().await;
     let mut socket = Socket::signed_in(&server, server.token()).await;
     let statements = async || {
-        let names = ["labql_sql_statements_total", "labql_event_log_looks_total"];
+        let names = [
+            "labql_sql_statements_total",
+            "labql_event_log_look_statements_total",
+        ];
         let [all, looks] = server.counters(names).await;
         all - looks
     };

@@ -96,6 +96,11 @@ pub fn write(scene: &Scene<'_>) -> Result<(), DemoError> {
     }
     lines.sort();
     recovered.sort();
+    if !spec.progress.live {
+        let end = scene.timeline.changed;
+        lines.push((end, "No more jobs to run.".to_owned()));
+        lines.push((end, "Waiting for all logs to be updated".to_owned()));
+    }
     let print = |lines: &[(i64, String)]| {
         let line = |(seconds, line): &(i64, String)| {
             format!(

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Expid, Part, Problem, Root, RowProblems, SourceError, sqlite::Database, time::parse_moment,
+    time::parse_zoned_moment,
 };
 
 /// The database of experiments, relative to the root.
@@ -34,8 +35,10 @@ pub struct CentralExperiment {
     pub autosubmit_version: Option<String>,
     /// What the table of details tells of it; missing if it has no row there.
     pub details: Part<Details>,
-    /// Whether it runs; missing if nobody has said so.
+    /// Whether it runs; missing if nobody has said so. Autosubmit itself never takes it back.
     pub running: Part<bool>,
+    /// When that was said, if it runs. None also for a time without a zone: it is that of an unknown clock.
+    pub announced_at: Option<DateTime<Utc>>,
 }
 
 /// What the table of details tells of an experiment.
@@ -93,9 +96,13 @@ pub fn read_central(root: &Root) -> Result<Central, SourceError> {
             Err(()) => Part::Broken,
         };
         experiment.running = match &running {
-            Part::Present(running) => running
-                .get(&experiment.id)
-                .map_or(Part::Missing, |running| Part::Present(*running)),
+            Part::Present(running) => match running.get(&experiment.id) {
+                Some(status) => {
+                    experiment.announced_at = status.announced_at;
+                    Part::Present(status.running)
+                }
+                None => Part::Missing,
+            },
             Part::Missing => Part::Missing,
             Part::Broken => Part::Broken,
         };
@@ -119,6 +126,7 @@ fn read_experiments(
             autosubmit_version: row.filled("autosubmit_version")?,
             details: Part::Missing,
             running: Part::Missing,
+            announced_at: None,
         })
     })
 }
@@ -142,8 +150,14 @@ fn read_details(
     Ok(rows.unwrap_or_default().into_iter().collect())
 }
 
+/// What the table of states says of an experiment.
+struct Status {
+    running: bool,
+    announced_at: Option<DateTime<Utc>>,
+}
+
 /// Whether each of the experiments runs that `as_times.db` knows.
-fn read_running(root: &Root, problems: &mut Vec<Problem>) -> Part<HashMap<i64, bool>> {
+fn read_running(root: &Root, problems: &mut Vec<Problem>) -> Part<HashMap<i64, Status>> {
     let mut row_problems = RowProblems::new(TIMES);
     let running = match try_running(root, &mut row_problems) {
         Ok(running) => Part::Present(running),
@@ -157,12 +171,23 @@ fn read_running(root: &Root, problems: &mut Vec<Problem>) -> Part<HashMap<i64, b
     running
 }
 
-fn try_running(root: &Root, problems: &mut RowProblems) -> Result<HashMap<i64, bool>, SourceError> {
+fn try_running(
+    root: &Root,
+    problems: &mut RowProblems,
+) -> Result<HashMap<i64, Status>, SourceError> {
     let database = Database::open(root, TIMES)?;
-    let columns = ["exp_id", "status"];
-    let rows = database.read("experiment_status", &columns, &columns, problems, |row| {
+    let columns = ["exp_id", "status", "modified"];
+    let required = ["exp_id", "status"];
+    let rows = database.read("experiment_status", &columns, &required, problems, |row| {
         let id = row.int("exp_id")?.ok_or("exp_id is missing")?;
-        Ok((id, row.name("status")? == "RUNNING"))
+        let running = row.name("status")? == "RUNNING";
+        let modified = row.filled("modified").unwrap_or_default();
+        let announced_at = modified.as_deref().and_then(parse_zoned_moment);
+        let status = Status {
+            running,
+            announced_at: announced_at.filter(|_| running),
+        };
+        Ok((id, status))
     })?;
     Ok(rows.unwrap_or_default().into_iter().collect())
 }

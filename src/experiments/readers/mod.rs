@@ -13,6 +13,7 @@ mod job_list_sqlite;
 pub mod logs;
 pub mod pickle;
 pub mod root;
+pub mod run_log;
 mod snapshot;
 mod sqlite;
 pub mod structure;
@@ -26,6 +27,7 @@ pub use history::{AttemptRecord, History, RunRecord, read_history};
 pub use job_list::{JobList, JobListForm, JobRecord, read_job_list};
 pub use logs::{LogFile, LogStream, Tail, TailLimits, newest_log, tail, tail_within};
 pub use root::{Expid, FileStamp, Fingerprint, Root, SourceFile, SourceFingerprint};
+pub use run_log::read_run_logs;
 pub use structure::{Edge, Structure, read_structure};
 pub use wrappers::{WrapperRecord, Wrappers, read_wrappers};
 

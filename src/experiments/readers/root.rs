@@ -262,6 +262,11 @@ impl Root {
         format!("{expid}/tmp/LOG_{expid}")
     }
 
+    /// The folder of Autosubmit's own logs of an experiment, relative to the root.
+    pub fn run_log_folder(&self, expid: &Expid) -> String {
+        format!("{expid}/tmp/ASLOGS")
+    }
+
     /// The canonical path of something in the root.
     ///
     /// # Errors

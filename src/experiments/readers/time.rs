@@ -16,6 +16,13 @@ pub(crate) fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
     Some(local.checked_sub_offset(offset)?.and_utc())
 }
 
+/// A moment as [`parse_moment`] reads it; none if it does not say its zone.
+pub(crate) fn parse_zoned_moment(text: &str) -> Option<DateTime<Utc>> {
+    split_moment(text)
+        .filter(|(_, zone)| !zone.is_empty())
+        .and_then(|_| parse_moment(text))
+}
+
 /// A start date: `YYYY-MM-DD`, with or without a time; `YYYYMMDD`, `YYYYMMDDHH`, `YYYYMMDDHHMM`. A zone is ignored:
 /// model time has none.
 pub(crate) fn parse_date(text: &str) -> Option<NaiveDateTime> {

@@ -6,30 +6,46 @@ use std::sync::Arc;
 use chrono::Utc;
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Set};
 
-use super::ledger::{self, State};
-use super::{Mirror, Report, blocking, event, rows};
+use super::agenda::CENTRE;
+use super::ledger::{self, Noted, State};
+use super::{Mirror, Report, blocking, rows};
 use crate::entity::experiment;
 use crate::events::{self, NewEvent};
+use crate::experiments::changes::{ChangeKind, ExperimentChange};
 use crate::experiments::readers::{CENTRAL, Central, Problem, read_central};
 use crate::experiments::status::ExperimentStatus;
 use crate::failure::Failure;
 use crate::time::Millis;
 
-/// The owner of central files in the tables of states and problems.
-const OWNER: &str = "";
+/// What storing the central databases has changed.
+#[derive(Default)]
+struct Stored {
+    events: Vec<NewEvent>,
+    /// Experiments whose rows were written.
+    touched: Vec<String>,
+    /// Experiments that are gone from the root.
+    gone: Vec<String>,
+    /// Names that another root has taken.
+    conflicts: Vec<Problem>,
+}
 
 impl Mirror {
-    /// Reads the central databases if they changed. When they cannot be read, the experiments that are known stay.
+    /// Reads the central databases if they changed, and says which experiments that touched. When they cannot be read,
+    /// the experiments that are known stay.
     pub(super) async fn central(
         &self,
         states: &HashMap<String, State>,
         report: &mut Report,
-    ) -> Result<(), Failure> {
-        let root = Arc::clone(&self.root);
-        let prints = blocking(move || root.central_fingerprints()).await?;
+    ) -> Result<Vec<String>, Failure> {
+        let (root, watch) = (Arc::clone(&self.root), Arc::clone(&self.watch));
+        let look = move || {
+            watch.cover_root(&root);
+            root.central_fingerprints()
+        };
+        let prints = blocking(look).await?;
         let state = State::new(&prints, &[], "");
-        if states.get(OWNER) == Some(&state) {
-            return Ok(());
+        if states.get(CENTRE) == Some(&state) {
+            return Ok(Vec::new());
         }
         let root = Arc::clone(&self.root);
         let (central, mut problems) = match blocking(move || read_central(&root)).await {
@@ -45,34 +61,45 @@ impl Mirror {
             }
         };
         let transaction = self.begin_for_all_sources().await?;
-        let mut events = Vec::new();
+        let mut stored = Stored::default();
         if let Some(central) = central {
-            let conflicts = self
-                .store_central(&transaction, central, report, &mut events)
+            self.store_central(&transaction, central, report, &mut stored)
                 .await?;
-            problems.extend(conflicts);
+            problems.append(&mut stored.conflicts);
         }
         let problems_changed =
-            ledger::replace_problems(&transaction, self.source_id, OWNER, &problems).await?;
-        let state = state.unless_transient(&problems);
-        let state_changed = ledger::keep_state(&transaction, self.source_id, OWNER, &state).await?;
-        if events.is_empty() && !problems_changed && !state_changed {
-            return Ok(transaction.rollback().await?);
+            ledger::replace_problems(&transaction, self.source_id, CENTRE, &problems).await?;
+        let doubted = problems.iter().any(|problem| problem.transient);
+        let state = if doubted { state.doubted() } else { state };
+        let noted = ledger::keep_state(&transaction, self.source_id, CENTRE, &state).await?;
+        if doubted {
+            self.agenda.retry(CENTRE);
         }
-        report.told |= !events.is_empty();
-        events::append(&transaction, events).await?;
-        Ok(transaction.commit().await?)
+        if stored.touched.is_empty()
+            && stored.gone.is_empty()
+            && !problems_changed
+            && noted == Noted::Same
+        {
+            transaction.rollback().await?;
+            return Ok(Vec::new());
+        }
+        report.told |= !stored.events.is_empty();
+        events::append(&transaction, stored.events).await?;
+        transaction.commit().await?;
+        for expid in &stored.gone {
+            self.watch.uncover(expid);
+        }
+        Ok(stored.touched)
     }
 
-    /// Writes what the central databases say of each experiment; answers with the names that another root has taken.
+    /// Writes what the central databases say of each experiment.
     async fn store_central(
         &self,
         transaction: &DatabaseTransaction,
         central: Central,
         report: &mut Report,
-        events: &mut Vec<NewEvent>,
-    ) -> Result<Vec<Problem>, Failure> {
-        let mut conflicts = Vec::new();
+        stored: &mut Stored,
+    ) -> Result<(), Failure> {
         let known: HashMap<String, experiment::Model> = experiment::Entity::find()
             .all(transaction)
             .await?
@@ -88,7 +115,9 @@ impl Mirror {
             if moved.is_some_and(|old| old.archived_at.is_none()) {
                 // Whether the other root still has it does not show in the files of this one.
                 let message = format!("{expid}: another root has an experiment of this name");
-                conflicts.push(Problem::new(CENTRAL, message).transient());
+                stored
+                    .conflicts
+                    .push(Problem::new(CENTRAL, message).transient());
                 continue;
             }
             if let Some(old) = moved {
@@ -99,19 +128,24 @@ impl Mirror {
             let row = rows::experiment(self.source_id, central, old);
             match old {
                 None => {
-                    events.push(event(expid, "added"));
                     let mut row = row.into_active_model().reset_all();
                     row.not_set(experiment::Column::Id);
-                    row.insert(transaction).await?;
+                    let row = row.insert(transaction).await?;
+                    let event = ExperimentChange::event(&row, ChangeKind::Added);
+                    stored.events.push(event);
                     report.rows.inserted += 1;
                 }
                 Some(old) if row != *old => {
-                    events.push(event(expid, "changed"));
                     rows::changed_columns(old, &row).update(transaction).await?;
+                    if rows::differ(old, &row) {
+                        let event = ExperimentChange::event(&row, ChangeKind::Changed);
+                        stored.events.push(event);
+                    }
                     report.rows.updated += 1;
                 }
-                Some(_) => {}
+                Some(_) => continue,
             }
+            stored.touched.push(expid.to_owned());
         }
         let gone: Vec<_> = known
             .into_values()
@@ -119,16 +153,19 @@ impl Mirror {
             .filter(|row| !present.contains(&row.expid))
             .collect();
         for row in &gone {
-            events.push(event(&row.expid, "archived"));
-            let mut row = row.clone().into_active_model();
-            row.archived_at = Set(Some(Utc::now().millis()));
-            row.status = Set(ExperimentStatus::NotRunning.code());
-            row.update(transaction).await?;
+            let mut changed = row.clone().into_active_model();
+            changed.archived_at = Set(Some(Utc::now().millis()));
+            changed.status = Set(ExperimentStatus::NotRunning.code());
+            changed.announced_at = Set(None);
+            changed.active_until = Set(None);
+            let row = changed.update(transaction).await?;
+            let event = ExperimentChange::event(&row, ChangeKind::Archived);
+            stored.events.push(event);
             report.rows.updated += 1;
             report.archived += 1;
         }
-        let gone: Vec<String> = gone.into_iter().map(|row| row.expid).collect();
-        ledger::forget(transaction, self.source_id, &gone).await?;
-        Ok(conflicts)
+        stored.gone = gone.into_iter().map(|row| row.expid).collect();
+        ledger::forget(transaction, self.source_id, &stored.gone).await?;
+        Ok(())
     }
 }

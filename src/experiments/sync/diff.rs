@@ -9,9 +9,16 @@ pub struct Changes<M> {
     /// New rows, their ids still to be given.
     pub insert: Vec<M>,
     /// Rows that differ, with the ids of those that they replace.
-    pub update: Vec<M>,
-    /// Ids of rows that are no longer wanted.
-    pub delete: Vec<i64>,
+    pub update: Vec<Update<M>>,
+    /// Rows that are no longer wanted, by their ids.
+    pub delete: Vec<(i64, M)>,
+}
+
+/// A row and the one that takes its place.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Update<M> {
+    pub before: M,
+    pub after: M,
 }
 
 /// Compares by key. Of several wanted rows with one key the last counts.
@@ -41,13 +48,17 @@ pub fn diff<M: PartialEq, K: Hash + Eq>(
             Some(mut old) => {
                 *id(&mut row) = *id(&mut old);
                 if row != old {
-                    changes.update.push(row);
+                    changes.update.push(Update {
+                        before: old,
+                        after: row,
+                    });
                 }
             }
         }
     }
-    changes.delete = rest.into_values().map(|mut row| *id(&mut row)).collect();
-    changes.delete.sort_unstable();
+    let gone = rest.into_values().map(|mut row| (*id(&mut row), row));
+    changes.delete = gone.collect();
+    changes.delete.sort_unstable_by_key(|(id, _)| *id);
     changes
 }
 
@@ -72,8 +83,11 @@ mod tests {
             changes,
             Changes {
                 insert: vec![Row(0, "d", 4)],
-                update: vec![Row(2, "b", 5)],
-                delete: vec![3],
+                update: vec![Update {
+                    before: Row(2, "b", 2),
+                    after: Row(2, "b", 5),
+                }],
+                delete: vec![(3, Row(3, "c", 3))],
             }
         );
     }

@@ -40,24 +40,26 @@ impl State {
         }
     }
 
-    /// The same files, to be read again as some could not be read just now.
-    pub fn unless_transient(mut self, problems: &[Problem]) -> Self {
-        if problems.iter().any(|problem| problem.transient) {
-            self.fingerprint.clear();
-        }
+    /// The same files, to be read again.
+    pub fn doubted(mut self) -> Self {
+        self.fingerprint.clear();
         self
     }
 }
 
-/// The states of all owners of a source.
+/// The states of the owners of a source: of all, or of these.
 pub async fn states(
     connection: &impl ConnectionTrait,
     source_id: i64,
+    owners: Option<&[String]>,
 ) -> Result<HashMap<String, State>, DbErr> {
-    let rows = source_state::Entity::find()
-        .filter(source_state::Column::SourceId.eq(source_id))
-        .all(connection)
-        .await?;
+    let mut states =
+        source_state::Entity::find().filter(source_state::Column::SourceId.eq(source_id));
+    if let Some(owners) = owners {
+        let owners = owners.iter().map(String::as_str);
+        states = states.filter(source_state::Column::Owner.is_in(owners));
+    }
+    let rows = states.all(connection).await?;
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -70,13 +72,39 @@ pub async fn states(
         .collect())
 }
 
-/// Notes the state of an owner; says whether it is another one than before.
+/// What became of a state that was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// Nothing had been noted of its owner.
+    First,
+    /// It is another one than before.
+    Changed,
+    /// It is the same.
+    Same,
+}
+
+/// Has the files of an owner read again, whatever their states.
+pub async fn doubt(
+    transaction: &DatabaseTransaction,
+    source_id: i64,
+    owner: &str,
+) -> Result<(), DbErr> {
+    source_state::Entity::update_many()
+        .col_expr(source_state::Column::Fingerprint, "".into())
+        .filter(source_state::Column::SourceId.eq(source_id))
+        .filter(source_state::Column::Owner.eq(owner))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Notes the state of an owner.
 pub async fn keep_state(
     transaction: &DatabaseTransaction,
     source_id: i64,
     owner: &str,
     state: &State,
-) -> Result<bool, DbErr> {
+) -> Result<Noted, DbErr> {
     use source_state::Column;
     let extra_paths = serde_json::Value::from(state.extra_paths.as_slice()).to_string();
     let known = source_state::Entity::find()
@@ -88,7 +116,7 @@ pub async fn keep_state(
         row.fingerprint == state.fingerprint && row.extra_paths == extra_paths
     };
     if known.as_ref().is_some_and(same) {
-        return Ok(false);
+        return Ok(Noted::Same);
     }
     source_state::Entity::insert(source_state::ActiveModel {
         source_id: Set(source_id),
@@ -104,7 +132,10 @@ pub async fn keep_state(
     )
     .exec_without_returning(transaction)
     .await?;
-    Ok(true)
+    Ok(match known {
+        None => Noted::First,
+        Some(_) => Noted::Changed,
+    })
 }
 
 /// Makes the problems of an owner those that are given; says whether that changed anything.

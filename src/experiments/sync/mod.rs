@@ -1,51 +1,71 @@
 //! The mirror of an Autosubmit root: notices change by size and times of files, reads only the experiments that
-//! changed, writes only the rows that differ, one transaction an experiment.
+//! changed, writes only the rows that differ, one transaction an experiment. Where to look, notifications of the file
+//! system tell; and all is looked at now and then, since not every file system sends them.
 //!
 //! Several processes may mirror one root, and several roots may share a database. So each transaction first locks the
 //! row of its source (the one that reads the central databases, which may take over experiments, locks those of all
 //! sources, in the order of their ids), reads within the lock what it compares with, and takes the lock of the event
 //! log last: all in the same order, so none can wait for another in a circle.
 
+mod agenda;
 mod central;
 mod diff;
+mod folders;
 mod ledger;
+mod life;
+mod look;
+mod record;
 mod rows;
 mod store;
+mod watch;
 mod work;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    Set,
 };
 use serde::Serialize;
 use tokio::task::JoinError;
 
-use crate::database::Database;
+use crate::database::{Database, MOST_BINDS};
 use crate::entity::{experiment, source};
-use crate::events::{self, Feed, NewEvent, Topic};
-use crate::experiments::readers::{
-    ExperimentRecord, Expid, Problem, Root, SourceFile, SourceFingerprint, read_experiment,
-};
+use crate::events::Feed;
+use crate::experiments::readers::Root;
 use crate::failure::Failure;
-use ledger::State;
+use crate::time::Millis;
+use agenda::{Agenda, CENTRE, Dirty};
+use look::{Look, read_settled};
 pub use store::Written;
+use watch::Watch;
 pub use work::MirrorWork;
 
 /// The kind of source that this mirror reads.
 const KIND: &str = "autosubmit";
 /// How many experiments are read at the same time.
 const READERS: usize = 2;
+/// How long after a pass the next one may be that nothing but time has made due.
+const OVERDUE: TimeDelta = TimeDelta::seconds(1);
+
+/// What a pass looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All experiments of the root.
+    All,
+    /// Those whose files have changed since the last pass began, as notifications tell, and those that fall silent.
+    Dirty,
+}
 
 /// What a pass found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Experiments that are in the root.
+    /// Experiments that were looked at; in a pass over everything those that are in the root.
     pub experiments: u64,
     /// Those whose files had changed and were read.
     pub read: u64,
@@ -70,6 +90,8 @@ pub struct Mirror {
     feed: Feed,
     root: Arc<Root>,
     source_id: i64,
+    agenda: Arc<Agenda>,
+    watch: Arc<Watch>,
 }
 
 impl Mirror {
@@ -84,45 +106,81 @@ impl Mirror {
         let opened = blocking(move || open_root(path, folders)).await?;
         let root = opened.map_err(|message| Failure::bad_input("root", message))?;
         let source_id = source_id(&database, &root).await?;
+        let agenda = Arc::new(Agenda::default());
         Ok(Self {
             database,
             feed,
             root: Arc::new(root),
             source_id,
+            watch: Arc::new(Watch::new(Arc::clone(&agenda))),
+            agenda,
         })
     }
 
-    /// Looks at everything once. An experiment that cannot be mirrored is a problem of its own, and the others go on.
-    pub async fn pass(&self, progress: Progress<'_>) -> Result<Report, Failure> {
-        let mut report = Report::default();
-        let states = ledger::states(self.database.read(), self.source_id).await?;
-        self.central(&states, &mut report).await?;
-        let experiments = experiment::Entity::find()
-            .filter(experiment::Column::SourceId.eq(self.source_id))
-            .filter(experiment::Column::ArchivedAt.is_null())
-            .all(self.database.read())
-            .await?;
-        report.experiments = experiments.len() as u64;
+    /// Has passes woken by file notifications, of at most so many folders; see [`Mirror::wake`].
+    #[must_use]
+    pub fn watching(self, max_watches: usize) -> Self {
+        self.watch.start(max_watches);
+        self
+    }
 
-        let changed = self.changed(experiments, states).await?;
+    /// Returns when a pass over [`Scope::Dirty`] has something to do: files have changed and are quiet again, a source
+    /// is to be tried again, or an experiment falls silent. What happens during a pass wakes afterwards.
+    pub async fn wake(&self) {
+        self.agenda.wake().await;
+    }
+
+    /// Looks once. An experiment that cannot be mirrored is a problem of its own, and the others go on. After a pass
+    /// that fails or is broken off, the next one looks at everything.
+    pub async fn pass(&self, scope: Scope, progress: Progress<'_>) -> Result<Report, Failure> {
+        self.pass_at(Utc::now(), scope, progress).await
+    }
+
+    /// As [`Mirror::pass`]; `now` decides which experiments run.
+    pub async fn pass_at(
+        &self,
+        now: DateTime<Utc>,
+        scope: Scope,
+        progress: Progress<'_>,
+    ) -> Result<Report, Failure> {
+        let mut report = Report::default();
+        let mut taken = self.agenda.take();
+        let dirty = std::mem::take(&mut taken.dirty);
+        let whole = dirty.all || scope == Scope::All;
+        let looks = if whole {
+            self.look_at_all(dirty, now, &mut report).await?
+        } else {
+            self.look_at_dirty(dirty, now, &mut report).await?
+        };
+        report.experiments = looks.len() as u64;
+
+        let (changed, unchanged): (Vec<_>, Vec<_>) =
+            looks.into_iter().partition(|look| look.changed);
         let total = changed.len() as u64;
         progress(0, total);
         let mut reading = futures_util::stream::iter(changed)
-            .map(|changed| async {
-                let (root, to_read) = (Arc::clone(&self.root), changed.clone());
+            .map(|look| async {
+                let (root, to_read) = (Arc::clone(&self.root), look.clone());
                 let record = blocking(move || {
-                    read_experiment(&root, &to_read.expid, to_read.version.as_deref())
+                    let version = to_read.row.autosubmit_version.as_deref();
+                    read_settled(&root, &to_read.expid, version)
                 });
-                (record.await, changed)
+                (record.await, look)
             })
             .buffered(READERS);
-        while let Some((record, changed)) = reading.next().await {
-            self.mirror(&changed, record, &mut report).await?;
+        while let Some((record, look)) = reading.next().await {
+            self.mirror(&look, record, now, &mut report).await?;
             report.read += 1;
             progress(report.read, total);
         }
         drop(reading);
+        self.judge_unchanged(unchanged, now, &mut report).await?;
+        let silence = self.next_silence().await?;
+        // What is overdue now will not have become better a moment later.
+        self.agenda
+            .set_deadline(silence.map(|silence| silence.max(now + OVERDUE)));
         report.problems = ledger::problem_count(self.database.read(), self.source_id).await?;
+        taken.done();
         if report.told {
             self.feed.wake();
         }
@@ -130,6 +188,72 @@ impl Mirror {
         metrics::counter!("labql_mirror_experiments_read_total").increment(report.read);
         metrics::counter!("labql_mirror_rows_written_total").increment(report.rows.total());
         Ok(report)
+    }
+
+    async fn look_at_all(
+        &self,
+        dirty: Dirty,
+        now: DateTime<Utc>,
+        report: &mut Report,
+    ) -> Result<Vec<Look>, Failure> {
+        let states = ledger::states(self.database.read(), self.source_id, None).await?;
+        self.central(&states, report).await?;
+        let experiments = self.experiments().all(self.database.read()).await?;
+        self.look(experiments, states, dirty, true, now).await
+    }
+
+    /// Looks at what has changed and at what falls silent; the cost does not grow with the root.
+    async fn look_at_dirty(
+        &self,
+        mut dirty: Dirty,
+        now: DateTime<Utc>,
+        report: &mut Report,
+    ) -> Result<Vec<Look>, Failure> {
+        let connection = self.database.read();
+        if dirty.owners.remove(CENTRE) {
+            let centre = [CENTRE.to_owned()];
+            let states = ledger::states(connection, self.source_id, Some(&centre)).await?;
+            let touched = self.central(&states, report).await?;
+            dirty.owners.extend(touched);
+        }
+        let owners: Vec<&str> = dirty.owners.iter().map(String::as_str).collect();
+        let mut experiments = Vec::new();
+        for owners in owners.chunks(MOST_BINDS) {
+            let owners = experiment::Column::Expid.is_in(owners.iter().copied());
+            experiments.extend(self.experiments().filter(owners).all(connection).await?);
+        }
+        let due = experiment::Column::ActiveUntil.lte(now.millis());
+        let due = self.experiments().filter(due).all(connection).await?;
+        experiments.extend(
+            due.into_iter()
+                .filter(|row| !dirty.owners.contains(&row.expid)),
+        );
+        if experiments.is_empty() {
+            return Ok(Vec::new());
+        }
+        let expids: Vec<String> = experiments.iter().map(|row| row.expid.clone()).collect();
+        let mut states = HashMap::new();
+        for expids in expids.chunks(MOST_BINDS) {
+            states.extend(ledger::states(connection, self.source_id, Some(expids)).await?);
+        }
+        self.look(experiments, states, dirty, false, now).await
+    }
+
+    /// The experiments of this root.
+    fn experiments(&self) -> Select<experiment::Entity> {
+        experiment::Entity::find()
+            .filter(experiment::Column::SourceId.eq(self.source_id))
+            .filter(experiment::Column::ArchivedAt.is_null())
+    }
+
+    /// An experiment of this root, unless another process has just found it gone.
+    async fn present(
+        &self,
+        transaction: &DatabaseTransaction,
+        id: i64,
+    ) -> Result<Option<experiment::Model>, Failure> {
+        let row = self.experiments().filter(experiment::Column::Id.eq(id));
+        Ok(row.one(transaction).await?)
     }
 
     /// Starts a transaction about experiments of this source; see the order of locks above. SQLite has one writer
@@ -156,143 +280,6 @@ impl Mirror {
             .all(&transaction)
             .await?;
         Ok(transaction)
-    }
-
-    /// The experiments whose files are not as they were when they were last read.
-    async fn changed(
-        &self,
-        experiments: Vec<experiment::Model>,
-        states: HashMap<String, State>,
-    ) -> Result<Vec<Changed>, Failure> {
-        let root = Arc::clone(&self.root);
-        let changed = move || {
-            experiments
-                .into_iter()
-                .filter_map(|row| {
-                    let expid = Expid::parse(&row.expid).ok()?;
-                    let known = states.get(&row.expid);
-                    let extra: Vec<_> = known
-                        .map(|state| state.extra_paths.as_slice())
-                        .unwrap_or_default()
-                        .iter()
-                        .map(|path| root.source_fingerprint(SourceFile::Config, path.clone()))
-                        .collect();
-                    let changed = Changed {
-                        id: row.id,
-                        prints: root.fingerprints(&expid),
-                        expid,
-                        version: row.autosubmit_version,
-                    };
-                    (known != Some(&changed.state(&extra))).then_some(changed)
-                })
-                .collect()
-        };
-        Ok(blocking(changed).await?)
-    }
-
-    /// Stores what was read of an experiment. What goes wrong with it is kept as its problem until it goes well; only
-    /// if not even that can be stored is it a failure.
-    async fn mirror(
-        &self,
-        changed: &Changed,
-        record: Result<ExperimentRecord, JoinError>,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let expid = changed.expid.as_str();
-        let message = match record {
-            Ok(record) => match self.store(changed, &record, report).await {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    tracing::error!(expid, %error, "an experiment could not be stored");
-                    "it could not be stored; the log says more"
-                }
-            },
-            Err(error) => {
-                tracing::error!(expid, %error, "the reader of an experiment failed");
-                "its reader failed; the log says more"
-            }
-        };
-        let problem = Problem::new(expid, message).transient();
-        let transaction = self.begin().await?;
-        let state = State::default();
-        let noted =
-            ledger::replace_problems(&transaction, self.source_id, expid, &[problem]).await?;
-        if noted | ledger::keep_state(&transaction, self.source_id, expid, &state).await? {
-            events::append(&transaction, vec![event(expid, "changed")]).await?;
-            report.told = true;
-        }
-        Ok(transaction.commit().await?)
-    }
-
-    /// Writes what was read of an experiment, in one transaction.
-    async fn store(
-        &self,
-        changed: &Changed,
-        record: &ExperimentRecord,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let (id, expid) = (changed.id, record.expid.as_str());
-        let transaction = self.begin().await?;
-        let old = experiment::Entity::find_by_id(id)
-            .filter(experiment::Column::SourceId.eq(self.source_id))
-            .filter(experiment::Column::ArchivedAt.is_null())
-            .one(&transaction)
-            .await?;
-        let Some(old) = old else {
-            // Another process has just found it gone.
-            return Ok(transaction.rollback().await?);
-        };
-        let mut written = store::job_list(&transaction, id, record).await?;
-        if let Some(runs) = record.runs.known() {
-            written += store::runs(&transaction, id, runs).await?;
-        }
-        if let Some(attempts) = record.attempts.known() {
-            written += store::attempts(&transaction, id, attempts).await?;
-        }
-        let mut row = old.clone();
-        rows::complete_experiment(&mut row, record);
-        if row != old {
-            rows::changed_columns(&old, &row)
-                .update(&transaction)
-                .await?;
-            written.updated += 1;
-        }
-        let source_id = self.source_id;
-        let problems =
-            ledger::replace_problems(&transaction, source_id, expid, &record.problems).await?;
-        let state = changed
-            .state(&record.watched)
-            .unless_transient(&record.problems);
-        let state_changed = ledger::keep_state(&transaction, source_id, expid, &state).await?;
-        let told = written.total() > 0 || problems;
-        if !told && !state_changed {
-            return Ok(transaction.rollback().await?);
-        }
-        if told {
-            events::append(&transaction, vec![event(expid, "changed")]).await?;
-        }
-        transaction.commit().await?;
-        report.rows += written;
-        report.told |= told;
-        Ok(())
-    }
-}
-
-/// An experiment that is to be read.
-#[derive(Clone, Debug)]
-struct Changed {
-    id: i64,
-    expid: Expid,
-    version: Option<String>,
-    /// The states of its files before they were read.
-    prints: Vec<SourceFingerprint>,
-}
-
-impl Changed {
-    /// Its state with the files in `extra`.
-    fn state(&self, extra: &[SourceFingerprint]) -> State {
-        let version = self.version.as_deref().unwrap_or_default();
-        State::new(&self.prints, extra, version)
     }
 }
 
@@ -344,16 +331,6 @@ async fn source_id(database: &Database, root: &Root) -> Result<i64, Failure> {
     transaction.commit().await?;
     made.map(|source| source.id)
         .ok_or_else(|| Failure::internal("the source is gone from the database"))
-}
-
-fn event(expid: &str, kind: &'static str) -> NewEvent {
-    NewEvent {
-        topic: Topic::Experiment,
-        subject: expid.to_owned(),
-        kind,
-        payload: serde_json::Value::Object(serde_json::Map::new()),
-        actor: None,
-    }
 }
 
 /// Runs a reader on a thread that may block; an error if it panics.

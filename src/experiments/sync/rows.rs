@@ -36,7 +36,7 @@ pub fn experiment(
         hpc: old.and_then(|old| old.hpc.clone()),
         autosubmit_version: text(central.autosubmit_version.as_deref()),
         kind: central.expid.kind().code(),
-        status: ExperimentStatus::NotRunning.code(),
+        status: old.map_or(ExperimentStatus::NotRunning.code(), |old| old.status),
         created_at: old.and_then(|old| old.created_at),
         modified_at: old.and_then(|old| old.modified_at),
         archived_at: None,
@@ -46,6 +46,11 @@ pub fn experiment(
         branch: old.and_then(|old| old.branch.clone()),
         workflow_commit: old.and_then(|old| old.workflow_commit.clone()),
         job_counts: old.map_or_else(|| "{}".into(), |old| old.job_counts.clone()),
+        announced_at: match &central.running {
+            Part::Broken => old.and_then(|old| old.announced_at),
+            Part::Present(_) | Part::Missing => millis(central.announced_at),
+        },
+        active_until: old.and_then(|old| old.active_until),
     };
     if !central.details.is_broken() {
         let details = central.details.present();
@@ -58,12 +63,18 @@ pub fn experiment(
         row.model = model.or(row.model);
         row.branch = branch.or(row.branch);
     }
-    match (&central.running, old) {
-        (Part::Present(true), _) => row.status = ExperimentStatus::Running.code(),
-        (Part::Broken, Some(old)) => row.status = old.status,
-        _ => {}
-    }
     row
+}
+
+/// Whether who looks at an experiment sees another one: when it falls silent, and when its run was announced, shows in
+/// its status alone.
+pub fn differ(old: &experiment::Model, new: &experiment::Model) -> bool {
+    let seen = |row: &experiment::Model| experiment::Model {
+        announced_at: None,
+        active_until: None,
+        ..row.clone()
+    };
+    seen(old) != seen(new)
 }
 
 /// What turns one row of an experiment into another: the columns that differ.

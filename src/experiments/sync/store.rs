@@ -12,6 +12,8 @@ use super::diff::{Changes, diff};
 use super::rows;
 use crate::database::MOST_BINDS;
 use crate::entity::{experiment_run, job, job_attempt, job_edge, wrapper, wrapper_job};
+use crate::events::NewEvent;
+use crate::experiments::changes::{ChangeKind, JobChange};
 use crate::experiments::readers::{
     AttemptRecord, Edge, ExperimentRecord, RunRecord, WrapperRecord,
 };
@@ -50,14 +52,66 @@ impl Written {
     }
 }
 
+/// What storing a job list has changed.
+#[derive(Default)]
+pub struct StoredJobs {
+    /// Rows of jobs, edges and wrappers.
+    pub written: Written,
+    changes: Option<Changes<job::Model>>,
+    /// The ids of the jobs by their names.
+    ids: HashMap<String, i64>,
+}
+
+impl StoredJobs {
+    /// An event for each job that changed.
+    pub fn events(self, expid: &str) -> Vec<NewEvent> {
+        let Some(changes) = self.changes else {
+            return Vec::new();
+        };
+        let removed = changes.delete.into_iter().map(|(_, job)| {
+            let previous_status = Some(job.status);
+            (
+                ChangeKind::Removed,
+                JobChange {
+                    job,
+                    previous_status,
+                },
+            )
+        });
+        let changed = changes.update.into_iter().map(|update| {
+            let change = JobChange {
+                previous_status: Some(update.before.status),
+                job: update.after,
+            };
+            (ChangeKind::Changed, change)
+        });
+        let added = changes.insert.into_iter().map(|mut job| {
+            job.id = self.ids.get(&job.name).copied().unwrap_or_default();
+            let previous_status = None;
+            (
+                ChangeKind::Added,
+                JobChange {
+                    job,
+                    previous_status,
+                },
+            )
+        });
+        removed
+            .chain(changed)
+            .chain(added)
+            .map(|(kind, change)| change.event(expid, kind))
+            .collect()
+    }
+}
+
 /// The jobs of an experiment with their edges and wrappers. What could not be read stays as it is.
 pub async fn job_list(
     transaction: &DatabaseTransaction,
     experiment_id: i64,
     record: &ExperimentRecord,
-) -> Result<Written, DbErr> {
+) -> Result<StoredJobs, DbErr> {
     let Some(list) = &record.job_list else {
-        return Ok(Written::default());
+        return Ok(StoredJobs::default());
     };
     let existing = job::Entity::find()
         .filter(job::Column::ExperimentId.eq(experiment_id))
@@ -87,7 +141,11 @@ pub async fn job_list(
     if let Some(records) = record.wrappers.known() {
         written += wrappers(transaction, experiment_id, &ids, records).await?;
     }
-    Ok(written)
+    Ok(StoredJobs {
+        written,
+        changes: Some(changes),
+        ids,
+    })
 }
 
 /// The dependencies; those that name a job which is not in the list are left out.
@@ -276,9 +334,9 @@ where
     E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
 {
     let chunk = MOST_BINDS / E::Column::iter().count().max(1);
-    for ids in changes.delete.chunks(MOST_BINDS) {
+    for gone in changes.delete.chunks(MOST_BINDS) {
         E::delete_many()
-            .filter(id.is_in(ids.iter().copied()))
+            .filter(id.is_in(gone.iter().map(|(id, _)| *id)))
             .exec(transaction)
             .await?;
     }
@@ -298,7 +356,7 @@ where
     for rows in changes.update.chunks(chunk) {
         let rows = rows
             .iter()
-            .map(|row| row.clone().into_active_model().reset_all());
+            .map(|update| update.after.clone().into_active_model().reset_all());
         E::insert_many(rows)
             .on_conflict(
                 OnConflict::column(id)

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, pending};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use tokio::sync::OnceCell;
 
-use super::{KIND, Mirror, blocking};
+use super::{KIND, Mirror, Scope, blocking};
+use crate::config::AutosubmitConfig;
 use crate::database::Database;
 use crate::entity::{source, source_problem};
 use crate::events::Feed;
 use crate::failure::Failure;
-use crate::workers::{Outcome, Run, Schedule, Work, WorkerKind, WorkerProblem};
+use crate::workers::{Cause, Outcome, Run, Schedule, Work, WorkerKind, WorkerProblem};
 
 /// A file system that does not answer, such as one of a server that is gone, must not keep labql from starting.
 const LOOK: Duration = Duration::from_secs(5);
@@ -30,6 +31,7 @@ pub struct MirrorWork {
     feed: Feed,
     root: PathBuf,
     allowed: Vec<PathBuf>,
+    max_watches: usize,
     mirror: OnceCell<Mirror>,
 }
 
@@ -39,8 +41,7 @@ impl MirrorWork {
         database: Database,
         feed: Feed,
         root: PathBuf,
-        allowed: Vec<PathBuf>,
-        interval: Duration,
+        config: &AutosubmitConfig,
     ) -> Result<Self, Failure> {
         let path = root.clone();
         let location = tokio::time::timeout(LOOK, blocking(move || location(&path))).await;
@@ -51,22 +52,25 @@ impl MirrorWork {
         let source = known_source(&database, &location.display().to_string()).await?;
         Ok(Self {
             name: format!("autosubmit-mirror-{source}"),
-            interval,
+            interval: Duration::from_secs(config.interval_seconds),
             database,
             feed,
             root,
-            allowed,
+            allowed: config.allowed_folders.clone(),
+            max_watches: config.max_watches,
             mirror: OnceCell::new(),
         })
     }
 
-    async fn pass(&self) -> Result<Outcome, Failure> {
-        let open = || {
-            let (database, feed) = (self.database.clone(), self.feed.clone());
-            Mirror::open(database, feed, &self.root, &self.allowed)
-        };
-        let mirror = self.mirror.get_or_try_init(open).await?;
-        let report = mirror.pass(&|_, _| {}).await?;
+    async fn open(&self) -> Result<Mirror, Failure> {
+        let (database, feed) = (self.database.clone(), self.feed.clone());
+        let mirror = Mirror::open(database, feed, &self.root, &self.allowed).await?;
+        Ok(mirror.watching(self.max_watches))
+    }
+
+    async fn pass(&self, scope: Scope) -> Result<Outcome, Failure> {
+        let mirror = self.mirror.get_or_try_init(|| self.open()).await?;
+        let report = mirror.pass(scope, &|_, _| {}).await?;
         if report.read > 0 || report.rows.total() > 0 {
             tracing::info!(
                 worker = self.name,
@@ -101,13 +105,25 @@ impl Work for MirrorWork {
         Schedule::Every(self.interval)
     }
 
+    /// Before the first run there is nothing that could change: it looks at everything.
+    fn wake(&self) -> BoxFuture<'_, ()> {
+        match self.mirror.get() {
+            Some(mirror) => mirror.wake().boxed(),
+            None => pending().boxed(),
+        }
+    }
+
     fn run<'a>(&'a self, run: &'a Run) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        let scope = match run.cause {
+            Cause::Woken => Scope::Dirty,
+            Cause::Due | Cause::Requested => Scope::All,
+        };
         async move {
             tokio::select! {
                 biased;
                 // What was not committed is read again.
                 () = run.stop.cancelled() => Err(Failure::internal("broken off")),
-                outcome = self.pass() => outcome,
+                outcome = self.pass(scope) => outcome,
             }
         }
         .boxed()

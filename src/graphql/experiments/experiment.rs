@@ -101,7 +101,7 @@ impl Experiment {
         status::ExperimentKind::from_code(self.row.kind).into()
     }
 
-    /// Whether Autosubmit is at work on it, as the central status database says.
+    /// Whether Autosubmit is at work on it, as the signs of life of its run tell.
     async fn status(&self) -> ExperimentStatus {
         status::ExperimentStatus::from_code(self.row.status).into()
     }

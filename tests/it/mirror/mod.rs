@@ -1,13 +1,24 @@
 //! The mirror: what a pass costs, what it writes, whom it tells, and what it does with broken sources.
 
+mod changes;
 mod hostile;
 mod live;
+mod notified;
 mod passes;
+mod runs;
 
-use labql::demo::autosubmit::{ExperimentSpec, JobListForm};
+use chrono::{DateTime, Utc};
+use labql::{
+    database::Database,
+    demo::autosubmit::{ExperimentSpec, JobListForm},
+    entity::experiment,
+    events::{Event, Feed, Filter, Start, Topic},
+    experiments::sync::{Mirror, Report, Scope},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Lab, Server};
 
 /// An experiment of some twenty jobs.
 fn small(expid: &str, form: JobListForm) -> ExperimentSpec {
@@ -56,4 +67,65 @@ async fn experiment(server: &Server, expid: &str) -> Value {
         jobs(first: 1, filter: { name: \"*\" }) { totalCount } runs { totalCount }
     } }";
     server.data(query, json!({ "e": expid })).await["experiment"].take()
+}
+
+/// A mirror in the process of the test, whose clock the test sets.
+struct Observed {
+    database: Database,
+    mirror: Mirror,
+    feed: Feed,
+    /// Where the last look at the log ended.
+    seen: Start,
+}
+
+impl Observed {
+    async fn open(lab: &Lab) -> Self {
+        let database = lab.database().await;
+        let feed = Feed::open(database.clone()).await.expect("a feed");
+        let mirror = Mirror::open(database.clone(), feed.clone(), &lab.root(), &[])
+            .await
+            .expect("a root");
+        Self {
+            database,
+            mirror,
+            feed,
+            seen: Start::Beginning,
+        }
+    }
+
+    async fn pass(&self, now: DateTime<Utc>, scope: Scope) -> Report {
+        self.mirror
+            .pass_at(now, scope, &|_, _| {})
+            .await
+            .expect("a pass")
+    }
+
+    /// The events that have come since the last call.
+    async fn news(&mut self) -> Vec<Event> {
+        let filter = Filter {
+            topics: Topic::ALL.to_vec(),
+            subject: None,
+        };
+        let page = self.feed.page(&filter, self.seen, 1000).await;
+        let page = page.expect("events");
+        self.seen = Start::After(page.next);
+        page.events
+    }
+
+    async fn row(&self, expid: &str) -> experiment::Model {
+        experiment::Entity::find()
+            .filter(experiment::Column::Expid.eq(expid))
+            .one(self.database.read())
+            .await
+            .expect("an answer")
+            .expect("an experiment")
+    }
+}
+
+/// Topic and kind of each event.
+fn kinds(events: &[Event]) -> Vec<(&str, &str)> {
+    events
+        .iter()
+        .map(|event| (event.topic.map_or("", Topic::as_str), event.kind.as_str()))
+        .collect()
 }

@@ -372,6 +372,7 @@ fn central_rows_may_be_missing_doubled_or_hostile() {
     );
     assert_eq!(first.running, Part::Present(true));
     assert_eq!(central.experiments[1].running, Part::Missing);
+    assert_eq!(central.experiments[1].announced_at, None);
     assert_eq!(central.problems.len(), 3);
 }
 

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use labql::config::{DatabaseConfig, DatabaseUrl};
+use labql::config::DatabaseConfig;
 use labql::database::Database;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -103,6 +103,23 @@ impl Lab {
         command
     }
 
+    /// The database, for a test that looks at what is in it.
+    pub async fn database(&self) -> Database {
+        let url = self
+            .settings
+            .iter()
+            .find_map(|(name, value)| (name == "LABQL_DATABASE__URL").then(|| value.clone()));
+        let file = format!("sqlite:{}", self.data().join("labql.db").display());
+        let config = DatabaseConfig {
+            url: url.unwrap_or(file).into(),
+            max_connections: 8,
+        };
+        fs::create_dir_all(self.data()).expect("a folder");
+        let database = Database::connect(&config).await.expect("a database");
+        database.ensure_schema(true).await.expect("a schema");
+        database
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.run_with(arguments, "")
@@ -148,20 +165,6 @@ impl Lab {
     /// A token for a user.
     pub fn token(&self, name: &str) -> String {
         self.done(&["token", name]).trim().to_owned()
-    }
-
-    /// labql's own database, opened by the test itself, schema and all.
-    pub async fn database(&self) -> Database {
-        let url = self.database.as_ref().map(TestDatabase::url);
-        let file = self.data().join("labql.db");
-        let url = url.unwrap_or_else(|| format!("sqlite:{}", file.display()));
-        let config = DatabaseConfig {
-            url: DatabaseUrl::from(url),
-            max_connections: 8,
-        };
-        let database = Database::connect(&config).await.expect("a database");
-        database.ensure_schema(true).await.expect("a schema");
-        database
     }
 
     /// Mirrors the root once and gives the report.

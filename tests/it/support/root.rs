@@ -82,3 +82,22 @@ pub fn set_modified(path: &Path, time: SystemTime) {
     let file = fs::File::options().append(true).open(path).expect("a file");
     file.set_modified(time).expect("a new time");
 }
+
+/// The newest log of an experiment's runs.
+pub fn run_log(root: &Path, expid: &str) -> PathBuf {
+    let folder = root.join(expid).join("tmp/ASLOGS");
+    fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.to_string_lossy().ends_with("_run.log"))
+        .max()
+        .expect("a log")
+}
+
+/// Lets those of the demo's experiments that run show a sign of life now.
+pub fn show_life(root: &Path) {
+    let live = labql::demo::autosubmit::laboratory();
+    for spec in live.iter().filter(|spec| spec.progress.live) {
+        set_modified(&run_log(root, &spec.expid), SystemTime::now());
+    }
+}

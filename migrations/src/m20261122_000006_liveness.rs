@@ -1,0 +1,31 @@
+//! Until when an experiment counts as running. Times are milliseconds since 1970-01-01 UTC.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, DOWN).await
+    }
+}
+
+const UP: &str = r"
+ALTER TABLE experiment ADD COLUMN announced_at BIGINT;
+ALTER TABLE experiment ADD COLUMN active_until BIGINT;
+CREATE INDEX experiment_active_until ON experiment (source_id, active_until) WHERE active_until IS NOT NULL
+";
+
+const DOWN: &str = r"
+DROP INDEX experiment_active_until;
+ALTER TABLE experiment DROP COLUMN active_until;
+ALTER TABLE experiment DROP COLUMN announced_at
+";
