@@ -1,8 +1,8 @@
 //! Accepts connections until told to end, and then ends everything within a deadline.
 //!
-//! axum's own loop has no time limit for the head of a request, no bound on connections, knows nothing
-//! of upgraded sockets at shutdown and waits for ever for event streams. Here idle connections are
-//! closed, requests that run may finish, and sockets and event streams, which watch the shutdown token
+//! axum's own loop has no time limit for the head of a request or for a client that does not read, no bound on
+//! connections, knows nothing of upgraded sockets at shutdown and waits for ever for event streams. Here idle
+//! connections are closed, requests that run may finish, and sockets and event streams, which watch the shutdown token
 //! themselves, are counted by a tracker that is waited for.
 
 use std::{
@@ -29,6 +29,7 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use super::HttpState;
@@ -111,6 +112,9 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, s
         request
     });
     let limit = state.settings.header_timeout;
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(state.settings.write_timeout));
+    let stream = Box::pin(stream);
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -16,6 +16,10 @@ pub struct HttpSettings {
     /// The head of a request must have arrived in this time; idle connections are closed after it.
     #[serde(with = "crate::human_duration")]
     pub header_timeout: Duration,
+    /// A client that takes nothing of its answer or of its event stream for so long is given up. On a WebSocket, where
+    /// `websocket.write_timeout` is shorter, it is told why first.
+    #[serde(with = "crate::human_duration")]
+    pub write_timeout: Duration,
     /// Connections open at once; more wait in the system's queue.
     pub max_connections: usize,
     /// Answers of at least this many bytes are compressed when the client can read that.
@@ -41,6 +45,7 @@ impl Default for HttpSettings {
             body_limit: 1024 * 1024,
             body_timeout: Duration::from_secs(15),
             header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_mins(1),
             max_connections: 20_000,
             compress_above: 1024,
             cors_origins: Vec::new(),

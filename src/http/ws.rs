@@ -57,7 +57,7 @@ pub(super) fn open(state: &HttpState, upgrade: WebSocketUpgrade, parts: &Parts) 
                 if spoken {
                     session::run(socket, state, credential).await;
                 } else {
-                    close(socket, 4406, "Subprotocol not acceptable").await;
+                    close(socket, 4406, "Subprotocol not acceptable", CLOSING).await;
                 }
                 metrics::gauge!("labql_websockets").decrement(1.0);
             })
@@ -84,14 +84,14 @@ const MAX_REASON: usize = 123;
 /// How long a client may take to answer a close frame.
 const CLOSING: Duration = Duration::from_secs(3);
 
-/// Sends a close frame and waits for the client to take it.
-async fn close(mut socket: WebSocket, code: u16, reason: &str) {
+/// Sends a close frame, for which the client may take so long to read what comes before, and waits for its answer.
+async fn close(mut socket: WebSocket, code: u16, reason: &str, patience: Duration) {
     let reason = reason.get(..reason.floor_char_boundary(MAX_REASON));
     let frame = CloseFrame {
         code,
         reason: reason.unwrap_or_default().into(),
     };
-    let sent = timeout(CLOSING, socket.send(Message::Close(Some(frame)))).await;
+    let sent = timeout(patience, socket.send(Message::Close(Some(frame)))).await;
     if matches!(sent, Ok(Ok(()))) {
         drain(socket).await;
     }

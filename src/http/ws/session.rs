@@ -21,7 +21,7 @@ use tokio::time::{
 use tokio_stream::StreamMap;
 
 use super::{
-    close, drain,
+    CLOSING, close, drain,
     message::{ClientMessage, Output, ServerMessage, credential},
 };
 use crate::{
@@ -42,6 +42,8 @@ const NO_LONGER_VALID: &str = "Forbidden: the credentials are no longer valid";
 enum End {
     /// With a close frame.
     Close(u16, String),
+    /// The client does not read. It is told so if it begins to within the time that it had for reading.
+    NotReading,
     /// The client has closed or is gone.
     Gone,
 }
@@ -61,7 +63,12 @@ pub(super) async fn run(socket: WebSocket, state: HttpState, credential: Option<
     match end {
         End::Close(code, reason) => {
             tracing::debug!(code, reason, "closes a socket");
-            close(session.socket, code, &reason).await;
+            close(session.socket, code, &reason, CLOSING).await;
+        }
+        End::NotReading => {
+            metrics::counter!("labql_websockets_not_reading_total").increment(1);
+            let patience = session.state.settings.websocket.write_timeout;
+            close(session.socket, 1013, NOT_READING, patience).await;
         }
         End::Gone => drain(session.socket).await,
     }
@@ -259,7 +266,7 @@ impl Session {
             match timeout(limit, self.socket.feed(message.encode())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return ControlFlow::Break(End::Gone),
-                Err(_) => return end(1013, NOT_READING),
+                Err(_) => return ControlFlow::Break(End::NotReading),
             }
             if last {
                 self.operations.remove(&id);
@@ -272,7 +279,7 @@ impl Session {
         match timeout(limit, self.socket.flush()).await {
             Ok(Ok(())) => ControlFlow::Continue(()),
             Ok(Err(_)) => ControlFlow::Break(End::Gone),
-            Err(_) => end(1013, NOT_READING),
+            Err(_) => ControlFlow::Break(End::NotReading),
         }
     }
 
@@ -281,7 +288,7 @@ impl Session {
         match timeout(limit, self.socket.send(message)).await {
             Ok(Ok(())) => ControlFlow::Continue(()),
             Ok(Err(_)) => ControlFlow::Break(End::Gone),
-            Err(_) => end(1013, NOT_READING),
+            Err(_) => ControlFlow::Break(End::NotReading),
         }
     }
 }

@@ -18,6 +18,18 @@ use labql::{
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+/// Counts the torrents that have ended.
+#[derive(Clone)]
+struct Torrents(watch::Sender<usize>);
+
+struct TorrentGuard(Torrents);
+
+impl Drop for TorrentGuard {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count += 1);
+    }
+}
+
 /// Counts the quiet streams that are open.
 #[derive(Clone)]
 pub struct Quiet(watch::Sender<usize>);
@@ -35,6 +47,10 @@ impl Quiet {
             .wait_for(|count| *count == open)
             .await
             .unwrap();
+    }
+
+    pub fn count(&self) -> usize {
+        *self.0.borrow()
     }
 
     fn enter(&self) -> QuietGuard {
@@ -193,8 +209,12 @@ impl Subscription {
     }
 
     /// Large events without end.
-    async fn torrent(&self) -> impl Stream<Item = String> {
-        stream::repeat_with(|| "x".repeat(100_000))
+    async fn torrent(&self, ctx: &Context<'_>) -> impl Stream<Item = String> {
+        let guard = TorrentGuard(ctx.data_unchecked::<Torrents>().clone());
+        stream::repeat_with(move || {
+            let _open = &guard;
+            "x".repeat(100_000)
+        })
     }
 
     async fn refused(&self) -> Result<impl Stream<Item = i32>> {
@@ -263,6 +283,8 @@ impl Readiness for Ready {
 pub struct Server {
     pub address: SocketAddr,
     pub quiet: Quiet,
+    /// How many torrents have ended.
+    pub torrents: watch::Receiver<usize>,
     pub ready: watch::Sender<bool>,
     pub shutdown: CancellationToken,
     pub ended: JoinHandle<()>,
@@ -280,10 +302,12 @@ pub async fn start(http: HttpSettings, engine: EngineSettings) -> Server {
 
 pub async fn start_at(address: &str, http: HttpSettings, settings: EngineSettings) -> Server {
     let quiet = Quiet::default();
+    let torrents = Torrents(watch::Sender::new(0));
     let ready = watch::Sender::new(true);
     let shutdown = CancellationToken::new();
     let schema = Schema::build(Query, Mutation, Subscription)
         .data(quiet.clone())
+        .data(torrents.clone())
         .limit_recursive_depth(64)
         .finish();
     let sdl = schema.sdl();
@@ -322,6 +346,7 @@ pub async fn start_at(address: &str, http: HttpSettings, settings: EngineSetting
     Server {
         address,
         quiet,
+        torrents: torrents.0.subscribe(),
         ready,
         shutdown,
         ended,

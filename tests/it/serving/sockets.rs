@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::dummy::{Server, quick, start};
-use crate::support::Socket;
+use crate::support::{
+    Socket,
+    client::{EVENTS, post, read_events},
+};
 
 async fn server() -> Server {
     start(quick().0, quick().1).await
@@ -311,12 +314,62 @@ async fn clients_that_do_not_read_are_let_go() {
     let server = start(http, engine).await;
     let mut socket = Socket::ready(&server).await;
     socket.subscribe("quiet", "subscription { quiet }").await;
+    assert_eq!(socket.hear().await["id"], "quiet");
     socket
         .subscribe("torrent", "subscription { torrent }")
         .await;
-    server.quiet.wait_for(1).await;
     // Nobody reads: the buffers between fill up, and then the session ends.
     server.quiet.wait_for(0).await;
+}
+
+/// A client that was slow for too long is told so when it reads again.
+#[tokio::test]
+async fn slow_readers_are_told_why_they_are_closed() {
+    let (mut http, engine) = quick();
+    http.websocket.write_timeout = Duration::from_millis(200);
+    let server = start(http, engine).await;
+    let mut socket = Socket::ready(&server).await;
+    socket.subscribe("quiet", "subscription { quiet }").await;
+    assert_eq!(socket.hear().await["id"], "quiet");
+    socket
+        .subscribe("torrent", "subscription { torrent }")
+        .await;
+    server.quiet.wait_for(0).await;
+    let (code, reason) = socket.closed().await;
+    assert_eq!(code, 1013);
+    assert!(reason.contains("your last cursor"), "{reason}");
+}
+
+#[tokio::test]
+async fn sockets_without_operations_are_closed() {
+    let (mut http, engine) = quick();
+    http.websocket.ping_interval = Duration::from_millis(20);
+    http.websocket.idle_timeout = Duration::from_millis(50);
+    let server = start(http, engine).await;
+    let mut busy = Socket::ready(&server).await;
+    busy.subscribe("1", "subscription { quiet }").await;
+    busy.hear().await;
+    let mut idle = Socket::ready(&server).await;
+    assert_eq!(idle.closed().await.0, 1001);
+    busy.subscribe("2", "{ hello }").await;
+    assert_eq!(busy.hear().await["type"], "next");
+}
+
+#[tokio::test]
+async fn event_streams_that_nobody_reads_end() {
+    let (mut http, engine) = quick();
+    http.write_timeout = Duration::from_millis(200);
+    let server = start(http, engine).await;
+    let body = |query: &str| serde_json::json!({ "query": query });
+    let mut quiet = post(&server, EVENTS, &[], body("subscription { quiet }")).await;
+    read_events(&mut quiet, "\n\n").await;
+    let mut torrent = post(&server, EVENTS, &[], body("subscription { torrent }")).await;
+    let mut ended = server.torrents.clone();
+    ended.wait_for(|count| *count == 1).await.unwrap();
+    // It breaks off: nobody can take that for the end of the operation.
+    while let Ok(Some(_)) = torrent.chunk().await {}
+    // Silence is no fault of the reader.
+    assert_eq!(server.quiet.count(), 1);
 }
 
 #[tokio::test]
