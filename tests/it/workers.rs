@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::support::{Lab, Server, Socket, client::PATIENCE, root};
 
-const CONTRACT: &str = include_str!("../contract/workers.graphql");
+const CONTRACT: &str = include_str!("../contract/live.graphql");
 
 on_both_databases!(
     administrators_command_and_all_can_see,
