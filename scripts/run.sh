@@ -8,4 +8,4 @@ say 'labql'
 cargo build --locked
 folder=${LABQL_DEMO_DIR:-.labql/demo}
 unset LABQL_DEMO_DIR # no setting of the server
-exec "$labql" demo --dir "$folder"
+exec "$labql" demo --live --dir "$folder"

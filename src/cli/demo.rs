@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
@@ -21,6 +22,8 @@ use crate::telemetry;
 const USER: &str = "demo";
 /// Who makes it.
 const ACTOR: &str = "labql demo";
+/// How often a job changes in a laboratory that lives.
+const BEAT: Duration = Duration::from_secs(3);
 /// How many ports are tried from the one that was asked for.
 const PORTS: u16 = 50;
 
@@ -36,6 +39,9 @@ pub struct Demo {
     /// When the server listens, write its address, user and password to this file, as lines for a shell
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Let an experiment go on while the server runs: a job changes every three seconds
+    #[arg(long)]
+    live: bool,
     /// Only write and load the laboratory
     #[arg(long)]
     no_serve: bool,
@@ -92,7 +98,25 @@ impl Demo {
         say!("endpoint:   http://{}/graphql", server.address);
         say!("user:       {USER}");
         say!("password:   {}", password.expose());
+        if self.live {
+            tokio::spawn(live(root));
+        }
         Ok(server.run().await?)
+    }
+}
+
+/// Has jobs of the laboratory go on until the process ends.
+async fn live(root: PathBuf) {
+    let mut tick = tokio::time::interval(BEAT);
+    for turn in 0.. {
+        tick.tick().await;
+        let root = root.clone();
+        let beat = move || demo::autosubmit::beat(&root, turn, Utc::now());
+        match tokio::task::spawn_blocking(beat).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return tracing::warn!(%error, "the laboratory stands still"),
+            Err(error) => return tracing::error!(%error, "the laboratory stands still"),
+        }
     }
 }
 

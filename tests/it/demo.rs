@@ -12,7 +12,7 @@ use labql::demo::{
     self, DemoError,
     autosubmit::{
         ExperimentSpec, ExperimentSummary, HistorySchema, JobListForm, JobStatus, MARKER, Summary,
-        laboratory, write_experiment, write_root,
+        beat, laboratory, write_experiment, write_root,
     },
 };
 use rusqlite::Connection;
@@ -217,6 +217,26 @@ fn every_history_schema_can_be_written() {
         );
         assert_eq!(rows, i64::try_from(summary.attempts).unwrap());
     }
+}
+
+#[test]
+fn jobs_go_on_step_by_step_and_begin_anew() {
+    let (_folder, root, _) = written();
+    let list = root.join("a4hr/db/job_list.db");
+    let jobs = count(&list, "SELECT count(*) FROM jobs");
+    let failed = count(&list, "SELECT count(*) FROM jobs WHERE status = 'FAILED'");
+    let mut turn = 0;
+    while let Some((name, status)) = beat(&root, turn, now()).unwrap() {
+        let status = status.as_str();
+        let query =
+            format!("SELECT count(*) FROM jobs WHERE name = '{name}' AND status = '{status}'");
+        assert_eq!(count(&list, &query), 1);
+        turn += 1;
+    }
+    // What failed needs somebody to look at it.
+    let completed = count(&list, "SELECT count(*) FROM jobs WHERE status = 'WAITING'");
+    assert_eq!((completed, failed > 0), (jobs, true));
+    assert!(beat(&root, turn, now()).unwrap().is_some());
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod laboratory;
 mod logs;
 mod own_logs;
 mod play;
+mod pulse;
 mod scene;
 mod section;
 mod spec;
@@ -35,6 +36,7 @@ pub use crate::experiments::status::JobStatus;
 pub use self::{
     central::{DetailsKey, create as create_central},
     laboratory::laboratory,
+    pulse::beat,
     section::{Dependency, Running, Section, Synchronize},
     spec::{
         ChunkUnit, ConfigForm, ExperimentSpec, HistorySchema, JobListForm, Progress, Wrappers,
