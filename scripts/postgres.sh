@@ -2,10 +2,12 @@
 # A private, throw-away PostgreSQL for tests, on a socket and a loopback port of its own.
 #   postgres.sh start FOLDER   makes and starts it in FOLDER (which must not exist), prints its URL
 #   postgres.sh stop FOLDER    stops it and deletes FOLDER
+#   postgres.sh halt FOLDER    ends it at once, as a crash would
+#   postgres.sh resume FOLDER  starts again what was halted
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source scripts/postgres-bin.sh
 
-(($# == 2)) || die 'usage: postgres.sh start|stop FOLDER'
+(($# == 2)) || die 'usage: postgres.sh start|stop|halt|resume FOLDER'
 folder=$2
 
 # PostgreSQL refuses to run as root: then it runs as the user that its package made.
@@ -43,7 +45,15 @@ stop() {
   rm -rf "$folder" "$folder.log"
 }
 
+halt() { run "$postgres_bin/pg_ctl" stop --pgdata="$folder/data" --mode=immediate --wait >/dev/null; }
+
+# `restart` takes the options of the last start; without a server that runs it says so, and starts one.
+resume() {
+  run "$postgres_bin/pg_ctl" restart --pgdata="$folder/data" --log="$folder/log" --wait >/dev/null 2>&1 ||
+    die "pg_ctl: $(cat "$folder/log")"
+}
+
 case $1 in
-start | stop) "$1" ;;
+start | stop | halt | resume) "$1" ;;
 *) die "unknown command: $1" ;;
 esac

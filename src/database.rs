@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use migrations::{Migrator, MigratorTrait};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
     DbErr, IntoDatabaseExecutor, SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -21,8 +23,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The advisory lock of PostgreSQL under which a schema is made.
 const SCHEMA_LOCK: i64 = 0x6c61_6271_6c00_0002;
 
-/// A connection to PostgreSQL that was idle for so long is tried before it is used: the server may have restarted.
-const IDLE_BEFORE_TEST: Duration = Duration::from_secs(10);
+/// A connection to PostgreSQL that was idle for so long is tried before it is used: the server may have restarted. No
+/// longer than those wait who ask again what was answered over a connection that had been lost: all connections of the
+/// pool are lost at once, and they would find the next of them.
+const IDLE_BEFORE_TEST: Duration = Duration::from_secs(1);
 
 /// What can go wrong between labql and its database, apart from a statement that fails.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +103,9 @@ impl Database {
                 .busy_timeout(BUSY_TIMEOUT)
                 .foreign_keys(true)
                 .optimize_on_close(true, None)
+        });
+        write.map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| is_out_of_transaction(connection).boxed())
         });
         let write = connect(write).await?;
         let mut read = options(url, readers);
@@ -209,6 +216,15 @@ fn make_private(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// May a connection be used again? SQLite ends a transaction by itself when its commit fails for want of room. sqlx then
+/// cannot roll it back and believes ever after to be inside it: what follows would be nested in a transaction that nobody
+/// commits.
+async fn is_out_of_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // What was left to do, such as the roll-back of a transaction that was dropped, is done before the answer.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 async fn ensure_schema<'c, C>(connection: &'c C, upgrade: bool) -> Result<(), DatabaseError>

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use sea_orm::sqlx::{self, sqlite::SqliteError};
 use sea_orm::{DbErr, RuntimeErr};
 
 /// A failure that the caller can do something about.
@@ -37,6 +38,9 @@ pub enum Failure {
     Rejected(Rejection),
     /// The database cannot be reached: told to the log; the caller may try again.
     Unavailable(String),
+    /// The database takes nothing that is written, mostly because its disk is full: told to the log; the caller may try
+    /// again.
+    Unwritable(String),
     /// Ours: told to the log, hidden from the caller.
     Internal(String),
 }
@@ -74,26 +78,69 @@ impl From<tokio::task::JoinError> for Failure {
 
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
-        if is_unreachable(&error) {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::internal(error)
+        match Outage::of(&error) {
+            Some(Outage::Unreachable) => Self::Unavailable(error.to_string()),
+            Some(Outage::Unwritable) => Self::Unwritable(error.to_string()),
+            None => Self::internal(error),
         }
     }
 }
 
-/// No connection could be had, or it broke under the statement.
-fn is_unreachable(error: &DbErr) -> bool {
-    use sea_orm::sqlx::Error;
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            matches!(
-                error.as_ref(),
-                Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed
-            )
+/// Why the same statement may go well at another time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outage {
+    /// No connection could be had, it broke under the statement, or somebody else holds the database.
+    Unreachable,
+    /// Nothing can be written.
+    Unwritable,
+}
+
+impl Outage {
+    fn of(error: &DbErr) -> Option<Self> {
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Some(Self::Unreachable),
+            DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => Some(Self::Unreachable),
+                sqlx::Error::Database(error) => {
+                    let code = error.code()?;
+                    if error.try_downcast_ref::<SqliteError>().is_some() {
+                        Self::of_sqlite(code.parse().ok()?)
+                    } else {
+                        Self::of_sqlstate(&code)
+                    }
+                }
+                _ => None,
+            },
+            _ => None,
         }
-        _ => false,
+    }
+
+    /// By an extended result code of SQLite, whose last byte is the primary one
+    /// (<https://www.sqlite.org/rescode.html>).
+    const fn of_sqlite(code: u32) -> Option<Self> {
+        match code & 0xff {
+            // BUSY, IOERR, CANTOPEN
+            5 | 10 | 14 => Some(Self::Unreachable),
+            // READONLY, FULL
+            8 | 13 => Some(Self::Unwritable),
+            _ => None,
+        }
+    }
+
+    /// By an error code of PostgreSQL (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+    fn of_sqlstate(code: &str) -> Option<Self> {
+        match code {
+            // too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now
+            "53300" | "57P01" | "57P02" | "57P03" => Some(Self::Unreachable),
+            // read_only_sql_transaction (a standby), disk_full
+            "25006" | "53100" => Some(Self::Unwritable),
+            // Connection exceptions.
+            _ => code.starts_with("08").then_some(Self::Unreachable),
+        }
     }
 }
 
@@ -101,9 +148,49 @@ impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Rejected(rejection) => f.write_str(&rejection.message),
-            Self::Unavailable(inside) | Self::Internal(inside) => f.write_str(inside),
+            Self::Unavailable(inside) | Self::Unwritable(inside) | Self::Internal(inside) => {
+                f.write_str(inside)
+            }
         }
     }
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outages_are_told_from_faults() {
+        // SQLITE_FULL, SQLITE_READONLY_DBMOVED
+        for code in [13, 1032] {
+            assert_eq!(Outage::of_sqlite(code), Some(Outage::Unwritable), "{code}");
+        }
+        // SQLITE_BUSY, SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE
+        for code in [5, 778, 4874] {
+            assert_eq!(Outage::of_sqlite(code), Some(Outage::Unreachable), "{code}");
+        }
+        // SQLITE_ERROR, SQLITE_CONSTRAINT_UNIQUE
+        for code in [1, 2067] {
+            assert_eq!(Outage::of_sqlite(code), None, "{code}");
+        }
+        for code in ["08006", "53300", "57P01", "57P02", "57P03"] {
+            assert_eq!(
+                Outage::of_sqlstate(code),
+                Some(Outage::Unreachable),
+                "{code}"
+            );
+        }
+        for code in ["25006", "53100"] {
+            assert_eq!(
+                Outage::of_sqlstate(code),
+                Some(Outage::Unwritable),
+                "{code}"
+            );
+        }
+        for code in ["23505", "57014", "42601"] {
+            assert_eq!(Outage::of_sqlstate(code), None, "{code}");
+        }
+    }
+}

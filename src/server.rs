@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::authenticator::Guard;
@@ -27,6 +27,10 @@ use crate::telemetry;
 
 /// How long a trial of writing to the database holds good.
 const WRITE_PROBE: Duration = Duration::from_secs(5);
+
+/// A database that takes longer to answer does not answer: whoever asks whether the server is ready does not wait for as
+/// long as a connection is tried for.
+const PING: Duration = Duration::from_secs(3);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -219,9 +223,16 @@ impl Readiness for Ready {
             Err(NotReady { check, reason })
         };
         async move {
-            if let Err(error) = self.services.database.ping().await {
-                tracing::warn!(%error, "the database does not answer");
-                return not_ready("database", "does not answer");
+            match timeout(PING, self.services.database.ping()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the database does not answer");
+                    return not_ready("database", "does not answer");
+                }
+                Err(_) => {
+                    tracing::warn!("the database does not answer in time");
+                    return not_ready("database", "does not answer");
+                }
             }
             if !self.takes_writes().await {
                 return not_ready("database", "cannot be written");

@@ -141,6 +141,10 @@ pub fn failed(failure: Failure) -> Error {
             tracing::error!(error = inside, "the database cannot be reached");
             ErrorCode::Unavailable.error("the database cannot be reached just now")
         }
+        Failure::Unwritable(inside) => {
+            tracing::error!(error = inside, "the database cannot be written");
+            ErrorCode::Unavailable.error("the database cannot be written just now")
+        }
         Failure::Rejected(rejection) => {
             let code = match rejection.code {
                 RejectionCode::BadInput => ErrorCode::BadInput,

@@ -71,7 +71,8 @@ impl Updates for Context<'_> {
         let start = start(resume.or(after).as_deref())?;
         let follower = self.services()?.feed.subscribe(filter, start).await;
         *lock(slot) = Some(follower.map_err(lost)?);
-        Err(error::internal("the subscription begins"))
+        // Not `internal`, which would tell the log of a fault.
+        Err(ErrorCode::Internal.error("the subscription begins"))
     }
 }
 

@@ -251,6 +251,7 @@ fn reasons_of_the_inside_stay_inside() {
     for failure in [
         Failure::Internal(sql.clone()),
         Failure::Unavailable(sql.clone()),
+        Failure::Unwritable(sql.clone()),
     ] {
         let Ending::Failed(shown) = Ending::failed("work", failure) else {
             panic!("a failure");

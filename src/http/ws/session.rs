@@ -261,7 +261,7 @@ impl Session {
     /// Sends what is ready, and flushes once.
     async fn deliver(&mut self, mut id: String, mut output: Output) -> Flow {
         let limit = self.state.settings.websocket.write_timeout;
-        for _ in 0..BATCH {
+        for sent in 1..=BATCH {
             let (message, last) = output.message(&id);
             match timeout(limit, self.socket.feed(message.encode())).await {
                 Ok(Ok(())) => {}
@@ -270,6 +270,10 @@ impl Session {
             }
             if last {
                 self.operations.remove(&id);
+            }
+            // What is taken has to be sent: it does not come again.
+            if sent == BATCH {
+                break;
             }
             match self.operations.next().now_or_never() {
                 Some(Some(ready)) => (id, output) = ready,

@@ -1,8 +1,13 @@
 //! The event log and those who follow it.
 
+mod clock;
+mod disk;
 mod log;
+mod outages;
 mod retention;
 mod sharing;
+mod survival;
+mod writers;
 
 use labql::database::Database;
 use labql::events::{NewEvent, Topic, append};

@@ -8,9 +8,11 @@ mod postgres;
 pub mod root;
 mod server;
 pub mod socket;
+pub mod subscriber;
 
 pub use client::Address;
 pub use lab::Lab;
+pub use postgres::TestServer;
 pub use server::Server;
 pub use socket::Socket;
 

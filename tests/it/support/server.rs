@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use reqwest::Response;
@@ -12,9 +13,10 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Child,
+    time::{sleep, timeout},
 };
 
-use super::client::{Address, GRAPHQL, get, json_of, post};
+use super::client::{Address, GRAPHQL, PATIENCE, get, json_of, post};
 
 /// Killed when it goes out of scope.
 pub struct Server {
@@ -70,6 +72,26 @@ impl Server {
 
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("a token")
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a running process")
+    }
+
+    /// Asks until it says that it is ready (200) or that it is not (503), and gives what it says.
+    pub async fn until_ready(&self, status: u16) -> Value {
+        let asked = async {
+            loop {
+                let answer = get(self, "/ready", &[]).await;
+                if answer.status().as_u16() == status {
+                    return json_of(answer).await;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let answer = timeout(PATIENCE, asked).await;
+        answer.unwrap_or_else(|_| panic!("not {status} on /ready: {}", self.log()))
     }
 
     /// What the server has logged so far.
