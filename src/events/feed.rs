@@ -26,8 +26,10 @@ use crate::database::Database;
 use crate::entity::event_log;
 use crate::failure::Failure;
 
-/// How many events are read from the log at a time.
-pub(super) const READ_AHEAD: usize = 500;
+/// How many events the reader of a process takes from the log at a time.
+const READ_AHEAD: usize = 500;
+/// How many a follower takes: those that are behind hold copies of their own.
+const PAGE: usize = 50;
 /// Reads of the log that followers do at once; others wait, so that those who have fallen behind leave connections
 /// for queries.
 const CATCHING_UP: usize = 2;
@@ -40,8 +42,8 @@ pub(super) trait Backend: Send + Sync {
     fn poll(&self) -> Duration;
     /// How many statements a look costs that finds nothing.
     fn statements_per_look(&self) -> u64;
-    /// Gives positions to events that are committed and have none; says whether there were any.
-    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>>;
+    /// Gives positions to events that are committed and have none: to all that were committed before this was called.
+    fn number(&self) -> BoxFuture<'_, Result<(), Failure>>;
     /// Wakes the reader when another process has written; never ends.
     fn listen<'a>(&'a self, wake: &'a Notify) -> BoxFuture<'a, ()>;
 }
@@ -57,7 +59,7 @@ struct Inner {
     ring: RwLock<Ring>,
     /// The ring has an event before it is told here.
     newest: watch::Sender<Newest>,
-    /// The position of the newest event about an account.
+    /// Grows when accounts have changed.
     accounts: AtomicI64,
     wake: Notify,
     seen_at: RwLock<Instant>,
@@ -171,8 +173,12 @@ impl Feed {
 
     /// Reads what is new, and tells it.
     async fn look(&self) -> Result<(), Failure> {
-        while self.0.backend.number().await? {}
-        let head = log::state(self.0.database.read()).await?.head;
+        self.0.backend.number().await?;
+        let state = log::state(self.0.database.read()).await?;
+        if LogId::from_hex(&state.log) != Some(self.0.log) {
+            return Err(Failure::internal("the database has another event log: start anew"));
+        }
+        let head = state.head;
         metrics::counter!("labql_event_log_looks_total").increment(1);
         metrics::counter!("labql_event_log_look_statements_total")
             .increment(self.0.backend.statements_per_look());
@@ -180,6 +186,7 @@ impl Feed {
         if head < newest {
             tracing::error!(head, newest, "the event log is shorter than it was");
             self.change_ring(Ring::clear);
+            self.0.accounts.fetch_add(1, Ordering::AcqRel);
             self.0.newest.send_modify(|newest| newest.breaks += 1);
             newest = head;
             self.tell(head);
@@ -187,13 +194,15 @@ impl Feed {
         while newest < head {
             let page = log::page(&self.0.database, None, newest, head, READ_AHEAD as u64).await?;
             let Some(last) = page.last() else {
-                // Cut off by a retention that is shorter than this process slept.
+                // Cut off by a retention that is shorter than this process slept. Who might have changed is unknown.
+                self.0.accounts.fetch_add(1, Ordering::AcqRel);
+                self.change_ring(Ring::clear);
                 self.tell(head);
                 break;
             };
             newest = last.position;
             if page.iter().any(|event| event.topic == Some(Topic::Account)) {
-                self.0.accounts.store(newest, Ordering::Release);
+                self.0.accounts.fetch_add(1, Ordering::AcqRel);
             }
             self.change_ring(|ring| page.into_iter().for_each(|event| ring.push(event)));
             self.tell(newest);
@@ -225,8 +234,19 @@ impl Feed {
         seen_at.is_ok_and(|at| at.elapsed() < STALE)
     }
 
-    /// The position of the newest event about an account that this process has read; whoever was known before it has to
-    /// be asked again.
+    /// Whether the log was read after this moment: then the database was there.
+    pub fn was_read_since(&self, moment: Instant) -> bool {
+        let seen_at = self.0.seen_at.read();
+        seen_at.is_ok_and(|at| *at > moment)
+    }
+
+    /// The cursor before the oldest event.
+    async fn beginning(&self) -> Result<Cursor, Failure> {
+        let state = log::state(self.0.database.read()).await?;
+        Ok(Cursor::new(self.0.log, state.floor, state.floor_recorded_at))
+    }
+
+    /// Grows with each event about an account that this process reads; whoever was known before has to be asked again.
     pub fn accounts_changed(&self) -> i64 {
         self.0.accounts.load(Ordering::Acquire)
     }
@@ -238,7 +258,7 @@ impl Feed {
 
     /// The position of the newest event in the database. Everything that is committed has its position before.
     pub async fn head(&self) -> Result<Cursor, Failure> {
-        while self.0.backend.number().await? {}
+        self.0.backend.number().await?;
         let state = log::state(self.0.database.read()).await?;
         Ok(Cursor::new(self.0.log, state.head, state.head_recorded_at))
     }
@@ -264,8 +284,11 @@ impl Feed {
         self.still_there(after).await?;
         let has_next = events.len() as u64 > limit;
         events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = match events.last() {
-            Some(last) if has_next => self.cursor(last),
+        let next = match (events.last(), start) {
+            (Some(last), _) if has_next => self.cursor(last),
+            // Nothing was asked for, and nothing is passed over.
+            (None, Start::After(cursor)) if has_next => cursor,
+            (None, Start::Beginning) if has_next => self.beginning().await?,
             _ => head,
         };
         Ok(Page {
@@ -353,7 +376,7 @@ impl Feed {
         until: i64,
     ) -> Option<(Vec<Arc<Event>>, i64)> {
         let ring = self.0.ring.read().unwrap_or_else(PoisonError::into_inner);
-        ring.page(filter, after, until, READ_AHEAD)
+        ring.page(filter, after, until, PAGE)
     }
 
     /// The next events from the log, and the position up to which it was searched.
@@ -365,12 +388,11 @@ impl Feed {
     ) -> Result<(Vec<Arc<Event>>, i64), Lost> {
         let turn = self.0.catching_up.acquire().await;
         metrics::counter!("labql_event_log_catch_ups_total").increment(1);
-        let limit = READ_AHEAD as u64;
-        let page = log::page(&self.0.database, Some(filter), after, until, limit).await?;
+        let page = log::page(&self.0.database, Some(filter), after, until, PAGE as u64).await?;
         self.still_there(after).await?;
         drop(turn);
         let searched = match page.last() {
-            Some(last) if page.len() == READ_AHEAD => last.position,
+            Some(last) if page.len() == PAGE => last.position,
             _ => until,
         };
         Ok((page.into_iter().map(Arc::new).collect(), searched))

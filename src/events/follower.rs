@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::feed::{Feed, Lost, Newest};
 use super::log::{Event, Filter};
+use crate::failure::Failure;
 
 /// How long a follower waits before it tries to read the log again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -97,11 +98,11 @@ impl Follower {
                 (self.feed.clone(), Arc::clone(&self.filter), self.position);
             let read = tokio::spawn(async move { feed.older(&filter, after, until).await });
             match read.await {
-                Ok(Err(Lost::Failed(failure))) => {
+                Ok(Err(Lost::Failed(failure @ Failure::Unavailable(_)))) => {
                     tracing::warn!(%failure, "a subscriber could not read the event log");
                 }
                 Ok(read) => return read,
-                Err(error) => tracing::error!(%error, "the reader of the event log failed"),
+                Err(error) => return Err(Lost::Failed(error.into())),
             }
             sleep(RETRY).await;
         }

@@ -47,8 +47,10 @@ WITH fresh AS (
 )
 SELECT pg_notify('labql_events', head::text) FROM told;
 ";
-/// Is there anything to number?
-const UNNUMBERED: &str = "SELECT 1 AS one FROM event WHERE position IS NULL LIMIT 1";
+/// How many events there are to number.
+const UNNUMBERED: &str = "SELECT count(*) AS unnumbered FROM event WHERE position IS NULL";
+/// How many of them one message numbers; it says so itself.
+const BATCH: i64 = 1000;
 
 /// What is particular to PostgreSQL.
 pub struct Postgres(pub Database);
@@ -77,15 +79,21 @@ impl Backend for Postgres {
         2
     }
 
-    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
+    fn number(&self) -> BoxFuture<'_, Result<(), Failure>> {
         async move {
             let connection = self.0.write();
             let unnumbered = Statement::from_string(DatabaseBackend::Postgres, UNNUMBERED);
-            if connection.query_one_raw(unnumbered).await?.is_none() {
-                return Ok(false);
+            // So many at most were there at first. What comes while they are numbered is left to whoever is woken by it:
+            // this would not end while others write.
+            let mut left = match connection.query_one_raw(unnumbered).await? {
+                Some(row) => row.try_get::<i64>("", "unnumbered")?,
+                None => 0,
+            };
+            while left > 0 {
+                connection.execute_unprepared(NUMBER).await?;
+                left -= BATCH;
             }
-            connection.execute_unprepared(NUMBER).await?;
-            Ok(true)
+            Ok(())
         }
         .boxed()
     }

@@ -51,10 +51,13 @@ impl Answer {
             let error = error::internal_server_error(inside);
             to_raw_value(&serde_json::json!({ "errors": [error] })).unwrap_or_default()
         });
+        let refused = error::is_request_error(response);
+        let cursor = cursor.or_else(|| cursor_of(&response.data));
         Self {
             json: json.into(),
-            cursor: cursor.or_else(|| cursor_of(&response.data)).map(Into::into),
-            refusal: error::is_request_error(response).then(|| response.errors.as_slice().into()),
+            // Nobody goes on after what was not told.
+            cursor: cursor.filter(|_| !refused).map(Into::into),
+            refusal: refused.then(|| response.errors.as_slice().into()),
             code: response.errors.first().map(error::label),
         }
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Error};
 
 use super::error::{ErrorCode, internal};
@@ -36,13 +35,9 @@ pub struct Budget(AtomicU64);
 /// Objects in the unpaged lists of one operation, at most.
 const MOST_UNPAGED: u64 = 500_000;
 
-impl Budget {
-    /// The budget of an operation; a subscription answers for as long as it is open, one event at a time.
-    pub fn of(kind: OperationType) -> Self {
-        Self(AtomicU64::new(match kind {
-            OperationType::Subscription => u64::MAX,
-            OperationType::Query | OperationType::Mutation => MOST_UNPAGED,
-        }))
+impl Default for Budget {
+    fn default() -> Self {
+        Self(AtomicU64::new(MOST_UNPAGED))
     }
 }
 

@@ -184,6 +184,10 @@ impl EventUpdates {
     ) -> Result<Event> {
         ctx.check_read()?;
         let event = ctx.update(filter(ctx, topics)?, after).await?;
+        // Whoever was an administrator when this began may be none now.
+        if event.topic == Some(Topic::Account) {
+            ctx.administrator()?;
+        }
         let cursor = ctx.services()?.feed.cursor(&event);
         Ok(Event { event, cursor })
     }

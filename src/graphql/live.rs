@@ -18,7 +18,7 @@ use async_graphql::{Context, Name, Positioned, Response, Value, Variables};
 use futures_util::future::{BoxFuture, Shared};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::answer::Answer;
 use super::context::{ContextExt, failed};
@@ -34,7 +34,7 @@ const MOST_KEPT: usize = 1024;
 const MOST_KEPT_BYTES: usize = 32 * 1024 * 1024;
 /// How long to wait before asking again what the database could not answer.
 const RETRY: Duration = Duration::from_secs(1);
-/// An event that cannot be told although the database answers is told as an error after so many attempts.
+/// A subscription that cannot be told of an event although the database answers ends after so many attempts.
 const ATTEMPTS: u32 = 3;
 
 /// What an operation on the root of subscriptions is executed for; in the data of its request.
@@ -67,6 +67,10 @@ impl Updates for Context<'_> {
             Stage::Tell(event) => return Ok(Arc::clone(event)),
             Stage::Begin(slot) => slot,
         };
+        // No subject has one, and PostgreSQL cannot compare with it.
+        if filter.subject.as_ref().is_some_and(|subject| subject.contains('\0')) {
+            return Err(ErrorCode::BadInput.error("there is no such thing to follow"));
+        }
         let resume = self.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());
         let start = start(resume.or(after).as_deref())?;
         let follower = self.services()?.feed.subscribe(filter, start).await;
@@ -258,18 +262,26 @@ impl Group {
         }
         let pending = self.make(engine, event);
         let alone = Arc::strong_count(self) == 1;
-        if !alone && self.kept.load(Ordering::Relaxed) < MOST_KEPT_BYTES {
+        if !alone {
             let entry = (pending.clone(), 0);
             answers.by_position.insert(event.position, entry);
             answers.order.push_back(event.position);
-            if answers.order.len() > MOST_KEPT
-                && let Some(oldest) = answers.order.pop_front()
-                && let Some((_, size)) = answers.by_position.remove(&oldest)
-            {
+            self.bound(&mut answers);
+        }
+        pending
+    }
+
+    /// Forgets the oldest answers while there are too many of this group, or they and those of others take too much; the
+    /// newest stays, since its neighbours come for it at this moment.
+    fn bound(&self, answers: &mut Answers) {
+        let full = || self.kept.load(Ordering::Relaxed) > MOST_KEPT_BYTES;
+        while answers.order.len() > MOST_KEPT || (answers.order.len() > 1 && full()) {
+            let oldest = answers.order.pop_front();
+            let gone = oldest.and_then(|oldest| answers.by_position.remove(&oldest));
+            if let Some((_, size)) = gone {
                 self.kept.fetch_sub(size, Ordering::Relaxed);
             }
         }
-        pending
     }
 
     fn make(self: &Arc<Self>, engine: &Engine, event: &Arc<Event>) -> Pending {
@@ -295,8 +307,9 @@ impl Group {
 
     fn note_size(&self, position: i64, bytes: usize) {
         if let Some((_, size)) = lock(&self.answers).by_position.get_mut(&position) {
-            *size = bytes;
             self.kept.fetch_add(bytes, Ordering::Relaxed);
+            let before = std::mem::replace(size, bytes);
+            self.kept.fetch_sub(before, Ordering::Relaxed);
         }
     }
 }
@@ -323,17 +336,23 @@ async fn tell(
     let mut attempts = 0;
     loop {
         attempts += 1;
+        let began = Instant::now();
         let stage = Arc::new(Stage::Tell(Arc::clone(event)));
         let mut response = engine.execute_update(operation, viewer, None, stage).await;
         if is_forbidden(&response) {
             refuse(&mut response);
         }
         metrics::counter!("labql_graphql_updates_made_total").increment(1);
-        let database_is_back =
-            attempts >= ATTEMPTS && live.is_none_or(|live| live.feed.is_current());
-        if !is_unavailable(&response) || database_is_back || group.strong_count() == 0 {
+        if !is_unavailable(&response) {
             let cursor = live.map(|live| live.feed.cursor(event).to_string());
             return Answer::new(&response, cursor);
+        }
+        let is_back = |live: &Live| live.feed.was_read_since(began);
+        let given_up = attempts >= ATTEMPTS && live.is_none_or(is_back);
+        if given_up || group.strong_count() == 0 {
+            // Not told, so not passed over either: the client comes back for it.
+            refuse(&mut response);
+            return Answer::new(&response, None);
         }
         sleep(RETRY).await;
     }
@@ -432,16 +451,13 @@ impl Member {
             }
         };
         let rights = self.rights().await;
-        let group = match &self.group {
-            Some((of, group)) if *of == rights => Arc::clone(group),
-            _ => {
-                let live = self.engine.live().ok_or_else(|| {
-                    Answer::refused(error::internal_server_error("there is no live feed"))
-                })?;
-                let group = live.group(&self.operation, rights);
-                self.group = Some((rights, Arc::clone(&group)));
-                group
-            }
+        if self.group.as_ref().is_none_or(|(of, _)| *of != rights) {
+            let live = self.engine.live();
+            self.group = live.map(|live| (rights, live.group(&self.operation, rights)));
+        }
+        let Some((_, group)) = &self.group else {
+            let error = error::internal_server_error("there is no live feed");
+            return Err(Answer::refused(error));
         };
         let answer = group.answer(&self.engine, &event).await;
         if answer.refusal.is_some() {

@@ -110,7 +110,7 @@ impl RequestContext for PerOperation {
         let request = request
             .data(Arc::clone(viewer))
             .data(Loaders::new(&self.0.database))
-            .data(Budget::of(operation.kind()));
+            .data(Budget::default());
         async move {
             if operation.selects(events::EVENT_CURSOR) {
                 return request.data(SnapshotPosition::read(&self.0.feed).await);

@@ -98,7 +98,8 @@ pub(super) fn take(
     work.kind().as_str().clone_into(&mut row.kind);
     row.schedule = work.schedule().to_string();
     row.interval_ms = work.schedule().interval_ms();
-    row.next_due_at = due_at(row, now);
+    // Nobody knows what has happened since somebody last held it; but a pause after failures goes on.
+    row.next_due_at = if row.failures > 0 { due_at(row, now) } else { now };
     row.holder = Some(holder.id.clone());
     row.host = Some(holder.host.clone());
     renew(row, lease, now);

@@ -87,6 +87,11 @@ impl Workers {
         LOOK.min(self.lease / 3)
     }
 
+    /// How long work may take to give way, within a lease.
+    fn grace(&self) -> Duration {
+        GRACE.min(self.lease / 4)
+    }
+
     /// Takes the lease, if nobody has it.
     async fn take(&self, work: &dyn Work) -> Result<Option<Seen>, Failure> {
         match store::read(&self.database, work.name()).await? {
@@ -174,7 +179,7 @@ impl Held<'_> {
         }
         let cause = if requested { Cause::Requested } else { cause };
         match self.watch(cause, requested).await {
-            Some((ending, told)) => self.finish(&ending, told).await,
+            Some((ending, told)) => self.finish(&ending, cause, told).await,
             None => false,
         }
     }
@@ -220,7 +225,7 @@ impl Held<'_> {
                 _ = self.look.tick() => {
                     if !self.look().await {
                         stop.cancel();
-                        let _ = timeout(GRACE, &mut task).await;
+                        let _ = timeout(self.workers.grace(), &mut task).await;
                         return None;
                     }
                 }
@@ -229,7 +234,7 @@ impl Held<'_> {
     }
 
     /// Notes how the run ended, for as long as nobody else can have taken the worker. False: the lease is lost.
-    async fn finish(&mut self, ending: &Ending, told: bool) -> bool {
+    async fn finish(&mut self, ending: &Ending, cause: Cause, told: bool) -> bool {
         let kind = self.seen.row.kind.clone();
         metrics::counter!(
             "labql_worker_runs_total",
@@ -239,8 +244,10 @@ impl Held<'_> {
         .increment(1);
         let chance = rand::random();
         loop {
-            let finished =
-                self.change(|row, now| turn::finish(row, ending, told, chance, now).map(Tale::of));
+            let finish = |row: &mut Model, now| {
+                turn::finish(row, ending, (cause, told), chance, now).map(Tale::of)
+            };
+            let finished = self.change(finish);
             match finished.await {
                 Ok(held) => return held,
                 Err(error) => {
@@ -330,7 +337,7 @@ impl Held<'_> {
     /// May this process still act as holder, although it cannot ask the database?
     fn believes(&self) -> bool {
         !lease::may_be_taken_unseen(&self.workers.database)
-            || self.renewed.elapsed() < self.workers.lease
+            || self.renewed.elapsed() + self.workers.grace() < self.workers.lease
     }
 
     /// Gives the lease back, so that another process need not wait until it ends.

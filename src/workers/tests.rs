@@ -219,7 +219,7 @@ fn a_due_time_beyond_reach_is_now() {
 fn quiet_runs_are_not_told() {
     let run = |row: &mut Model, ending: &Ending| {
         assert!(turn::begin(row, NOW));
-        turn::finish(row, ending, false, 0.0, NOW + 100)
+        turn::finish(row, ending, (Cause::Due, false), 0.0, NOW + 100)
     };
     let quiet = Ending::Succeeded(Outcome::default());
     let busy = Ending::Succeeded(Outcome {
@@ -333,7 +333,7 @@ proptest! {
                         Act::Fail => Ending::Failed("no".to_owned()),
                         _ => Ending::Interrupted,
                     };
-                    turn::finish(&mut row, &ending, false, 0.5, now);
+                    turn::finish(&mut row, &ending, (Cause::Due, false), 0.5, now);
                 }
                 _ => {}
             }

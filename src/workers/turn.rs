@@ -2,7 +2,7 @@
 
 use super::schedule::pause;
 use super::snapshot::RunOutcome;
-use super::work::{Outcome, WorkerProblem};
+use super::work::{Cause, Outcome, WorkerProblem};
 use crate::entity::worker::Model;
 use crate::failure::Failure;
 
@@ -64,10 +64,12 @@ pub(super) fn begin(row: &mut Model, now: i64) -> bool {
 
 /// Ends the run that is under way, and says how, if that is worth telling: what nobody waits for and what changed nothing
 /// is not. `told`: its beginning was told. `chance`: from 0 to 1.
+///
+/// A run that was woken leaves the time of the next one that is due: what wakes it tells of a part, and may go on and on.
 pub(super) fn finish(
     row: &mut Model,
     ending: &Ending,
-    told: bool,
+    (cause, told): (Cause, bool),
     chance: f64,
     now: i64,
 ) -> Option<&'static str> {
@@ -81,7 +83,7 @@ pub(super) fn finish(
     row.last_outcome = Some(ending.outcome().as_str().to_owned());
     row.last_changes = 0;
     row.last_error = None;
-    row.next_due_at = now;
+    let due_at = std::mem::replace(&mut row.next_due_at, now);
     let (kind, news) = match ending {
         Ending::Succeeded(outcome) => {
             let problems = kept(&outcome.problems);
@@ -89,7 +91,11 @@ pub(super) fn finish(
             row.failures = 0;
             row.last_changes = i64::try_from(outcome.changes).unwrap_or(i64::MAX);
             row.last_problems = problems;
-            row.next_due_at = now.saturating_add(pause(row.interval_ms, 0, chance));
+            let next = now.saturating_add(pause(row.interval_ms, 0, chance));
+            row.next_due_at = match cause {
+                Cause::Woken => due_at.min(next),
+                Cause::Due | Cause::Requested => next,
+            };
             ("finished", news)
         }
         Ending::Failed(error) => {

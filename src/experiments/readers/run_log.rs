@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
+use std::time::UNIX_EPOCH;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -59,7 +60,13 @@ enum End {
 fn look(root: &Root, path: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, End), SourceError> {
     let mut file = root.open(path)?;
     let metadata = file.metadata()?;
-    let modified: DateTime<Utc> = metadata.modified()?.into();
+    let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
+    let modified = modified.ok().and_then(|age| {
+        let seconds = i64::try_from(age.as_secs()).ok()?;
+        DateTime::from_timestamp(seconds, age.subsec_nanos())
+    });
+    // A time before 1970 or after all that can be told is nobody's sign of life.
+    let modified = modified.unwrap_or(DateTime::UNIX_EPOCH);
     if modified < now - RECENT {
         return Ok((modified, End::Open));
     }

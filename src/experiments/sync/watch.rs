@@ -149,6 +149,19 @@ impl Watch {
         // What stands below a folder that is another one now is another one, too.
         let stale = lock(&self.shared.index).stale.clone();
         let mut covered: Vec<PathBuf> = Vec::new();
+        let own = |interest: &Interest| interest.owner == owner;
+        {
+            let mut index = lock(&self.shared.index);
+            for (folder, _) in &wanted {
+                let is_wanted = |interest: &Interest| {
+                    let mut all = wanted.iter();
+                    all.any(|(path, names)| path == folder && *names == interest.names)
+                };
+                if let Some(interests) = index.folders.get_mut(folder) {
+                    interests.retain(|interest| !own(interest) || is_wanted(interest));
+                }
+            }
+        }
         for (folder, names) in wanted {
             let owner = owner.to_owned();
             let is_stale =
@@ -217,8 +230,12 @@ impl Watch {
             let Some(interests) = index.folders.get_mut(&folder) else {
                 continue;
             };
+            // What is kept stays as it is until it is replaced: in between something may change.
+            if keep.contains(&folder) {
+                continue;
+            }
             interests.retain(|interest| interest.owner != owner);
-            if !interests.is_empty() || keep.contains(&folder) {
+            if !interests.is_empty() {
                 continue;
             }
             index.folders.remove(&folder);

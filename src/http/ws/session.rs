@@ -16,7 +16,7 @@ use futures_util::{
     FutureExt, SinkExt, StreamExt, future::OptionFuture, stream, stream::BoxStream,
 };
 use tokio::time::{
-    Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until, timeout,
+    Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until, timeout, timeout_at,
 };
 use tokio_stream::StreamMap;
 
@@ -132,6 +132,10 @@ impl Session {
     async fn beat(&mut self) -> Flow {
         let settings = &self.state.settings.websocket;
         if self.last_heard.elapsed() > settings.ping_interval + settings.pong_timeout {
+            // The answer may have come while something was sent.
+            if let Some(frame) = self.socket.recv().now_or_never() {
+                return self.receive(frame).await;
+            }
             return end(1013, "No answer to a ping: connect again");
         }
         if self.operations.is_empty() && self.last_used.elapsed() > settings.idle_timeout {
@@ -260,10 +264,11 @@ impl Session {
 
     /// Sends what is ready, and flushes once.
     async fn deliver(&mut self, mut id: String, mut output: Output) -> Flow {
-        let limit = self.state.settings.websocket.write_timeout;
+        // For all of it together: meanwhile nothing else is seen of the client.
+        let limit = Instant::now() + self.state.settings.websocket.write_timeout;
         for sent in 1..=BATCH {
             let (message, last) = output.message(&id);
-            match timeout(limit, self.socket.feed(message.encode())).await {
+            match timeout_at(limit, self.socket.feed(message.encode())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return ControlFlow::Break(End::Gone),
                 Err(_) => return ControlFlow::Break(End::NotReading),
@@ -280,7 +285,7 @@ impl Session {
                 Some(None) | None => break,
             }
         }
-        match timeout(limit, self.socket.flush()).await {
+        match timeout_at(limit, self.socket.flush()).await {
             Ok(Ok(())) => ControlFlow::Continue(()),
             Ok(Err(_)) => ControlFlow::Break(End::Gone),
             Err(_) => ControlFlow::Break(End::NotReading),
