@@ -1,16 +1,24 @@
 // Drives the playground in Chromium with the network cut off from everything but the server.
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import { chromium } from 'playwright-core';
 
 import { assert, check, finish } from '../lib/checks.mjs';
-import { credentials, url } from '../lib/server.mjs';
+import { credentials, post, url } from '../lib/server.mjs';
 
 const SCREENSHOT = process.env.LABQL_SCREENSHOT ?? join(tmpdir(), 'labql-playground.png');
 const WAIT_MS = 60_000;
+/** The Autosubmit root of the demo lab that the server mirrors. */
+const LAB = process.env.LABQL_LAB;
+const JOB_LIST = 'a4hr/db/job_list.db';
+
+const run = promisify(execFile);
 
 const { host } = new URL(url);
 const { username, password } = credentials();
@@ -107,8 +115,7 @@ async function drive(page) {
     assert(!/"errors"/.test(await result.innerText()), await result.innerText());
   });
 
-  await page.screenshot({ path: SCREENSHOT });
-  console.log(`# screenshot: ${SCREENSHOT}`);
+  await photograph(page);
 
   await check('playground: an example opens from the side bar in a tab of its own', async () => {
     const tabs = await page.getByRole('tab').count();
@@ -124,6 +131,35 @@ async function drive(page) {
     await page.getByRole('button', { name: /^Execute query/ }).click();
     await shown(result, '"experimentUpdates"', '"cursor"').waitFor();
     assert(sockets.some((socket) => new URL(socket).pathname === '/graphql'), `sockets: ${sockets.join(', ')}`);
+    await page.getByRole('button', { name: /^Stop query/ }).click();
+  });
+
+  await check('playground: the subscription to workers shows a run that was asked for while it was open', async () => {
+    const { workers } = (await post('{ workers { name } }')).data;
+    const { name } = workers.at(-1);
+    const ask = () => post('mutation ($name: String!) { runWorker(input: { name: $name }) { errors { code } } }', { name });
+    await page.getByRole('tab', { name: 'WorkerUpdates' }).click();
+    await page.getByRole('button', { name: /^Execute query/ }).click();
+    await during(ask, shown(result, '"workerUpdates"', name).waitFor());
+    await photograph(page, 'workers');
+    await page.getByRole('button', { name: /^Stop query/ }).click();
+  });
+
+  if (LAB) {
+    await check('playground: the subscription to jobs shows a job that changed while it was open', async () => {
+      const job = await someJob();
+      await page.getByRole('tab', { name: 'JobUpdates' }).click();
+      await page.getByRole('button', { name: /^Execute query/ }).click();
+      await during(() => changeJob(job), shown(result, '"jobUpdates"', '"previousStatus"', job).waitFor());
+      await photograph(page, 'jobs');
+      await page.getByRole('button', { name: /^Stop query/ }).click();
+    });
+  }
+
+  await check('playground: the log of changes shows them too', async () => {
+    await page.getByRole('tab', { name: 'Events' }).click();
+    await page.getByRole('button', { name: /^Execute query/ }).click();
+    await shown(result, '"events"', '"topic"', '"subject"').waitFor();
     await page.getByRole('button', { name: /^Stop query/ }).click();
   });
 
@@ -145,6 +181,49 @@ async function drive(page) {
   await check('playground: the console shows no error and no violation of the policy', async () => {
     assert(complaints.length === 0, complaints.join(' | '));
   });
+}
+
+/** SCREENSHOT, or a picture beside it. */
+async function photograph(page, of) {
+  const file = of ? SCREENSHOT.replace(/(\.\w+)?$/, `-${of}$1`) : SCREENSHOT;
+  await page.screenshot({ path: file });
+  console.log(`# screenshot: ${file}`);
+}
+
+/** Makes changes until one was noticed: the protocol does not tell when a subscription has begun. */
+async function during(change, noticed) {
+  let isOver = false;
+  const over = noticed.finally(() => (isOver = true));
+  // Whoever waits below hears of it.
+  over.catch(() => {});
+  while (!isOver) {
+    await change();
+    await Promise.race([over, sleep(2000)]);
+  }
+  await over;
+}
+
+/** A job that waits, of the experiment whose job list is a SQLite database. */
+async function someJob() {
+  const { stdout } = await sql(`SELECT name FROM jobs WHERE status = 'WAITING' ORDER BY name LIMIT 1`);
+  return stdout.trim();
+}
+
+/** As Autosubmit would: the job waits, or is ready. */
+function changeJob(name) {
+  const status = `CASE status WHEN 'WAITING' THEN 'READY' ELSE 'WAITING' END`;
+  return sql(`UPDATE jobs SET status = ${status} WHERE name = '${name}'`);
+}
+
+/** Runs a statement on the job list of the demo lab; gives the first column of the first row. */
+function sql(statement) {
+  const program = `
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=30) as jobs:
+    for row in jobs.execute(sys.argv[2]):
+        print(row[0])
+`;
+  return run(process.env.LABQL_PYTHON ?? 'python3', ['-c', program, join(LAB, JOB_LIST), statement]);
 }
 
 /** The pane once it shows all these words. The editor reuses its lines: their order in the document says nothing. */
