@@ -1,6 +1,8 @@
 import { createGraphiQLFetcher, type Fetcher, type FetcherOpts, type FetcherParams } from '@graphiql/toolkit';
 import { Kind, parse, type DocumentNode } from 'graphql';
-import { createClient } from 'graphql-ws';
+import { createClient, type Client } from 'graphql-ws';
+
+import { resuming, webSocketOptions } from '../../docs/examples/resuming.mjs';
 
 import { httpUrl, webSocketUrl } from './endpoint';
 import { authorization } from './session/session';
@@ -17,13 +19,30 @@ export function connect(token: string | null): Connection {
   const wsClient = createClient({
     url: webSocketUrl,
     connectionParams: headers,
-    // A silent retry would send the old `after` again and show events twice: say that the socket is gone instead.
-    retryAttempts: 0,
+    ...webSocketOptions,
   });
-  const send = createGraphiQLFetcher({ url: httpUrl, headers, wsClient, enableIncrementalDelivery: false });
+  const send = createGraphiQLFetcher({
+    url: httpUrl,
+    headers,
+    wsClient: inWords(resuming(wsClient)),
+    enableIncrementalDelivery: false,
+  });
   return {
     fetcher: (params, options) => send(...asWritten(params, options)),
     close: () => void wsClient.dispose(),
+  };
+}
+
+/** Says why the socket was closed as a GraphQL error: GraphiQL would show where in this program it was noticed. */
+function inWords(client: Client): Client {
+  return {
+    ...client,
+    subscribe: (request, sink) =>
+      client.subscribe(request, {
+        ...sink,
+        error: (reason) =>
+          sink.error(reason instanceof CloseEvent ? [{ message: `${reason.reason} (${reason.code})` }] : reason),
+      }),
   };
 }
 

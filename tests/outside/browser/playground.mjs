@@ -10,7 +10,8 @@ import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 import { assert, check, finish } from '../lib/checks.mjs';
-import { credentials, post, url } from '../lib/server.mjs';
+import { openProxy } from '../lib/proxy.mjs';
+import { credentials, post, url as server } from '../lib/server.mjs';
 
 const SCREENSHOT = process.env.LABQL_SCREENSHOT ?? join(tmpdir(), 'labql-playground.png');
 const WAIT_MS = 60_000;
@@ -20,6 +21,9 @@ const JOB_LIST = 'a4hr/db/job_list.db';
 
 const run = promisify(execFile);
 
+// The page is opened through a network that can fail.
+const proxy = await openProxy(server);
+const { url } = proxy;
 const { host } = new URL(url);
 const { username, password } = credentials();
 const profile = await mkdtemp(join(tmpdir(), 'labql-chromium-'));
@@ -47,6 +51,7 @@ try {
 } finally {
   await browser.close();
   await rm(profile, { recursive: true, force: true });
+  proxy.close();
 }
 finish();
 
@@ -54,6 +59,7 @@ async function drive(page) {
   const strangers = [];
   const sockets = [];
   const complaints = [];
+  let isCut = false;
   browser.on('request', (request) => {
     if (isStranger(request.url())) strangers.push(request.url());
   });
@@ -62,7 +68,7 @@ async function drive(page) {
     if (isStranger(socket.url())) strangers.push(socket.url());
   });
   page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
+    if (message.type() === 'error' && !isCut) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
   // Chromium writes a violation of the Content-Security-Policy to the console as an error.
@@ -142,6 +148,20 @@ async function drive(page) {
     await page.getByRole('button', { name: /^Execute query/ }).click();
     await during(ask, shown(result, '"workerUpdates"', name).waitFor());
     await photograph(page, 'workers');
+  });
+
+  await check('playground: the subscription goes on when its connection was cut, and shows what it missed', async () => {
+    const { workers } = (await post('{ workers { name } }')).data;
+    const { name } = workers[0];
+    // The browser writes to the console that it cannot connect.
+    isCut = true;
+    proxy.cut();
+    await post('mutation ($name: String!) { pauseWorker(input: { name: $name }) { errors { code } } }', { name });
+    await sleep(3000);
+    proxy.mend();
+    await shown(result, '"workerUpdates"', name, 'PAUSED').waitFor();
+    isCut = false;
+    await post('mutation ($name: String!) { resumeWorker(input: { name: $name }) { errors { code } } }', { name });
     await page.getByRole('button', { name: /^Stop query/ }).click();
   });
 

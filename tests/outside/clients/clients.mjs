@@ -3,9 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { assert, check, finish } from '../lib/checks.mjs';
-import { path } from '../lib/server.mjs';
 import { openLab } from './lab.mjs';
-import { openProxy } from './proxy.mjs';
+import { openProxy } from '../lib/proxy.mjs';
 import { subscribers } from './subscribers.mjs';
 
 const QUERY = 'subscription Follow($after: String) { events(after: $after) { cursor recordedAt topic subject kind } }';
@@ -18,6 +17,7 @@ const CREATE_KEY = `mutation ($label: String!) {
 const REVOKE_KEY = 'mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { errors { message } } }';
 const RUN_WORKER = 'mutation ($name: String!) { runWorker(input: { name: $name }) { errors { message } } }';
 
+const DOCS = new URL('../../../docs/', import.meta.url);
 const PATIENCE_MS = 90_000;
 /** Enough for the acknowledgement and some changes. */
 const BYTES_OF_A_TORN_CONNECTION = 4000;
@@ -169,10 +169,10 @@ async function refusals() {
 
 /** The guide shows the files that were run here. */
 async function guide() {
-  const text = await readFile(path('LABQL_GUIDE', 'docs/guide.md'), 'utf8');
+  const text = await readFile(new URL('guide.md', DOCS), 'utf8');
   for (const name of ['follow.mjs', 'follow.py']) {
     await check(`the guide shows ${name} as it is`, async () => {
-      const code = await readFile(path('', `docs/examples/${name}`), 'utf8');
+      const code = await readFile(new URL(`examples/${name}`, DOCS), 'utf8');
       assert(text.includes(`\n${code}\`\`\`\n`), 'they differ');
     });
   }

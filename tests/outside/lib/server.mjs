@@ -14,7 +14,7 @@ export const credentials = () => ({ username: required('LABQL_USER'), password: 
 
 /** A path given in the environment, or one relative to the repository. */
 export const path = (variable, inRepository) =>
-  process.env[variable] || fileURLToPath(new URL(`../../../${inRepository}`, import.meta.url));
+  process.env[variable] ?? fileURLToPath(new URL(`../../../${inRepository}`, import.meta.url));
 
 /** One operation over HTTP with the token. Resolves to the decoded body. */
 export async function post(query, variables = {}) {
