@@ -16,10 +16,14 @@ export interface Connection {
 /** Opens a connection for one user; another token needs another connection. */
 export function connect(token: string | null): Connection {
   const headers = authorization(token);
+  let hasConnected = false;
   const wsClient = createClient({
     url: webSocketUrl,
     connectionParams: headers,
     ...webSocketOptions,
+    on: { connected: () => (hasConnected = true) },
+    // Where there is no way for WebSockets at all, waiting in silence would not tell.
+    shouldRetry: (reason) => hasConnected && webSocketOptions.shouldRetry(reason),
   });
   const send = createGraphiQLFetcher({
     url: httpUrl,
@@ -33,17 +37,21 @@ export function connect(token: string | null): Connection {
   };
 }
 
-/** Says why the socket was closed as a GraphQL error: GraphiQL would show where in this program it was noticed. */
+/** Says as a GraphQL error why there is no socket: GraphiQL would show where in this program that was noticed. */
 function inWords(client: Client): Client {
   return {
     ...client,
     subscribe: (request, sink) =>
       client.subscribe(request, {
         ...sink,
-        error: (reason) =>
-          sink.error(reason instanceof CloseEvent ? [{ message: `${reason.reason} (${reason.code})` }] : reason),
+        error: (reason) => sink.error(reason instanceof Event ? [{ message: closing(reason) }] : reason),
       }),
   };
+}
+
+function closing(event: Event): string {
+  if (!(event instanceof CloseEvent)) return `A WebSocket to ${webSocketUrl} could not be opened`;
+  return `The WebSocket was closed: ${event.reason || 'the connection is lost'} (${event.code})`;
 }
 
 /**
