@@ -23,6 +23,8 @@ export default defineConfig({
   worker: { format: 'es' },
   server: {
     host: '127.0.0.1',
+    // The page comes back as the examples for users do.
+    fs: { allow: ['.', '../docs/examples'] },
     proxy: { '/graphql': { target: server, ws: true } },
   },
 });

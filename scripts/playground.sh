@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 page=playground/dist/index.html
 if [[ -e $page ]]; then
-  newer=$(find playground \( -name node_modules -o -name dist \) -prune -o -type f -newer "$page" -print -quit)
+  newer=$(find playground docs/examples \( -name node_modules -o -name dist \) -prune -o -type f -newer "$page" -print -quit)
   [[ -n $newer ]] || exit 0
 fi
 need node

@@ -97,6 +97,7 @@ outside_tests() {
     return
   fi
   export LABQL_PYTHON=$venv/bin/python LABQL_SCREENSHOT=$CARGO_TARGET_DIR/playground.png
+  export LABQL_BINARY=$labql LABQL_LAB=$work/demo/lab/autosubmit
   local status=0
   step outside tests/outside/run.sh || status=$?
   if [[ $(tail -n 1 "$work/outside") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then

@@ -1,6 +1,8 @@
 import { createGraphiQLFetcher, type Fetcher, type FetcherOpts, type FetcherParams } from '@graphiql/toolkit';
 import { Kind, parse, type DocumentNode } from 'graphql';
-import { createClient } from 'graphql-ws';
+import { createClient, type Client } from 'graphql-ws';
+
+import { resuming, webSocketOptions } from '../../docs/examples/resuming.mjs';
 
 import { httpUrl, webSocketUrl } from './endpoint';
 import { authorization } from './session/session';
@@ -14,17 +16,42 @@ export interface Connection {
 /** Opens a connection for one user; another token needs another connection. */
 export function connect(token: string | null): Connection {
   const headers = authorization(token);
+  let hasConnected = false;
   const wsClient = createClient({
     url: webSocketUrl,
     connectionParams: headers,
-    // A silent retry would send the old `after` again and show events twice: say that the socket is gone instead.
-    retryAttempts: 0,
+    ...webSocketOptions,
+    on: { connected: () => (hasConnected = true) },
+    // Where there is no way for WebSockets at all, waiting in silence would not tell.
+    shouldRetry: (reason) => hasConnected && webSocketOptions.shouldRetry(reason),
   });
-  const send = createGraphiQLFetcher({ url: httpUrl, headers, wsClient, enableIncrementalDelivery: false });
+  const send = createGraphiQLFetcher({
+    url: httpUrl,
+    headers,
+    wsClient: inWords(resuming(wsClient)),
+    enableIncrementalDelivery: false,
+  });
   return {
     fetcher: (params, options) => send(...asWritten(params, options)),
     close: () => void wsClient.dispose(),
   };
+}
+
+/** Says as a GraphQL error why there is no socket: GraphiQL would show where in this program that was noticed. */
+function inWords(client: Client): Client {
+  return {
+    ...client,
+    subscribe: (request, sink) =>
+      client.subscribe(request, {
+        ...sink,
+        error: (reason) => sink.error(reason instanceof Event ? [{ message: closing(reason) }] : reason),
+      }),
+  };
+}
+
+function closing(event: Event): string {
+  if (!(event instanceof CloseEvent)) return `A WebSocket to ${webSocketUrl} could not be opened`;
+  return `The WebSocket was closed: ${event.reason || 'the connection is lost'} (${event.code})`;
 }
 
 /**

@@ -32,6 +32,7 @@ suite 'Server-sent events' node protocol/events.mjs
 suite 'Relay compiler' node relay/relay.mjs
 suite 'GraphQL code generator' node codegen/codegen.mjs
 suite 'gql for Python' "$python" python/client.py
+suite 'Clients that come back' node clients/clients.mjs
 suite 'Playground in Chromium' node browser/playground.mjs
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"

@@ -99,7 +99,7 @@ async def bad_token() -> None:
 async def subscription() -> None:
     """a subscription over graphql-transport-ws gives an event with a cursor"""
     async with over_websocket() as session:
-        UPDATES.variable_values = {"after": "ZXZlbnQtMTow"}
+        UPDATES.variable_values = {"after": "beginning"}
         async for event in session.subscribe(UPDATES):
             assert event["experimentUpdates"]["cursor"], event
             return

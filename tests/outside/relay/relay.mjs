@@ -82,7 +82,7 @@ async function checkOperations() {
       retryAttempts: 0,
     });
     const query = printed('operationsExperimentUpdatesSubscription');
-    for await (const { data, errors } of client.iterate({ query, variables: { after: 'ZXZlbnQtMTow' } })) {
+    for await (const { data, errors } of client.iterate({ query, variables: { after: 'beginning' } })) {
       assert(!errors, JSON.stringify(errors));
       assert(data.experimentUpdates.cursor, 'an event without a cursor');
       break;
