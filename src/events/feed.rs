@@ -176,7 +176,9 @@ impl Feed {
         self.0.backend.number().await?;
         let state = log::state(self.0.database.read()).await?;
         if LogId::from_hex(&state.log) != Some(self.0.log) {
-            return Err(Failure::internal("the database has another event log: start anew"));
+            return Err(Failure::internal(
+                "the database has another event log: start anew",
+            ));
         }
         let head = state.head;
         metrics::counter!("labql_event_log_looks_total").increment(1);
@@ -243,7 +245,11 @@ impl Feed {
     /// The cursor before the oldest event.
     async fn beginning(&self) -> Result<Cursor, Failure> {
         let state = log::state(self.0.database.read()).await?;
-        Ok(Cursor::new(self.0.log, state.floor, state.floor_recorded_at))
+        Ok(Cursor::new(
+            self.0.log,
+            state.floor,
+            state.floor_recorded_at,
+        ))
     }
 
     /// Grows with each event about an account that this process reads; whoever was known before has to be asked again.

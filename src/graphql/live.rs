@@ -68,7 +68,11 @@ impl Updates for Context<'_> {
             Stage::Begin(slot) => slot,
         };
         // No subject has one, and PostgreSQL cannot compare with it.
-        if filter.subject.as_ref().is_some_and(|subject| subject.contains('\0')) {
+        if filter
+            .subject
+            .as_ref()
+            .is_some_and(|subject| subject.contains('\0'))
+        {
             return Err(ErrorCode::BadInput.error("there is no such thing to follow"));
         }
         let resume = self.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());

@@ -99,7 +99,11 @@ pub(super) fn take(
     row.schedule = work.schedule().to_string();
     row.interval_ms = work.schedule().interval_ms();
     // Nobody knows what has happened since somebody last held it; but a pause after failures goes on.
-    row.next_due_at = if row.failures > 0 { due_at(row, now) } else { now };
+    row.next_due_at = if row.failures > 0 {
+        due_at(row, now)
+    } else {
+        now
+    };
     row.holder = Some(holder.id.clone());
     row.host = Some(holder.host.clone());
     renew(row, lease, now);

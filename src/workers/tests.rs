@@ -10,7 +10,7 @@ use super::lease::{self, Holder};
 use super::schedule::{Schedule, due_at, pause};
 use super::status::{WorkerStatus, status_at};
 use super::turn::{self, Ending};
-use super::work::{Outcome, Run, Work, WorkerKind};
+use super::work::{Cause, Outcome, Run, Work, WorkerKind};
 use crate::entity::worker::Model;
 use crate::failure::Failure;
 
@@ -243,6 +243,21 @@ fn quiet_runs_are_not_told() {
     assert_eq!(row.failures, 0);
     row.paused_at = Some(NOW);
     assert!(!turn::begin(&mut row, NOW));
+}
+
+/// What wakes a worker may go on and on: what is due comes all the same.
+#[test]
+fn who_is_woken_again_and_again_is_still_due() {
+    let mut row = with(|row| row.next_due_at = NOW + 1000);
+    let quiet = Ending::Succeeded(Outcome::default());
+    for now in (NOW..NOW + 1000).step_by(100) {
+        assert!(turn::begin(&mut row, now));
+        turn::finish(&mut row, &quiet, (Cause::Woken, false), 0.0, now + 50);
+        assert_eq!(due_at(&row, now), NOW + 1000);
+    }
+    assert!(turn::begin(&mut row, NOW + 1000));
+    turn::finish(&mut row, &quiet, (Cause::Due, false), 0.0, NOW + 1000);
+    assert_eq!(row.next_due_at, NOW + 1000 + INTERVAL);
 }
 
 #[test]

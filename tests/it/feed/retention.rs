@@ -102,6 +102,16 @@ async fn cursors_that_cannot_be_followed(lab: Lab) {
     assert_eq!(next["events"]["edges"][0]["node"]["subject"], "c");
     assert_eq!(next["events"]["pageInfo"]["hasPreviousPage"], true);
 
+    // Who asks for nothing passes nothing over.
+    let query = "query($after: String) { events(first: 0, after: $after) { nextCursor } }";
+    let none = server.data(query, json!({ "after": second })).await;
+    assert_eq!(none["events"]["nextCursor"], second);
+    let refused = server.refusal(
+        "query { events(topics: ACCOUNT) { nextCursor } }",
+        json!({}),
+    );
+    assert_eq!(refused.await, "FORBIDDEN");
+
     let retention = Retention {
         max_age: days(10),
         max_events: 4,
@@ -132,8 +142,13 @@ async fn cursors_that_cannot_be_followed(lab: Lab) {
 
     // Subscriptions say the same.
     let mut socket = Socket::signed_in(&server, server.token()).await;
-    for (after, code) in [(&first, "CURSOR_EXPIRED"), (&json!(foreign), "BAD_INPUT")] {
-        let query = "subscription($after: String) { events(after: $after) { cursor } }";
+    let events = "subscription($after: String) { events(after: $after) { cursor } }";
+    let jobs = "subscription($after: String) { jobUpdates(expid: \"a\\u0000\", after: $after) { cursor } }";
+    for (query, after, code) in [
+        (events, &first, "CURSOR_EXPIRED"),
+        (events, &json!(foreign), "BAD_INPUT"),
+        (jobs, &json!("beginning"), "BAD_INPUT"),
+    ] {
         let payload = json!({ "query": query, "variables": { "after": after } });
         socket
             .say(json!({ "type": "subscribe", "id": "1", "payload": payload }))
