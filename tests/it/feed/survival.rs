@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::tell;
-use super::writers::{Writers, check_told, check_writers, job, jobs_in_log, pages};
+use super::writers::{Writers, check_told, check_writers, data, job, jobs_in_log, pages};
 use crate::support::client::PATIENCE;
 use crate::support::subscriber::{
     BEGINNING, Field, LAST, Progress, Servers, Subscriber, Told, Transport,
@@ -64,7 +64,7 @@ impl Clients {
     async fn further(&mut self, random: &mut StdRng) {
         let client = random.random_range(0..self.progress.len());
         self.progress[client]
-            .further(random.random_range(1..40))
+            .further(random.random_range(1..25))
             .await;
     }
 
@@ -83,7 +83,7 @@ fn announce(servers: &watch::Sender<Arc<[SocketAddr]>>, there: &[&Server]) {
 }
 
 async fn cursor(server: &Server) -> String {
-    let data = server.data("{ eventCursor }", json!({})).await;
+    let data = data(server, "{ eventCursor }", json!({})).await;
     data["eventCursor"].as_str().expect("a cursor").to_owned()
 }
 
@@ -109,7 +109,7 @@ fn change(lab: &Lab, expid: &str, statuses: &str) {
 async fn until_held(server: &Server, expid: &str) {
     let query = "query($e: String!) { experiment(expid: $e) { jobCounts { status } } }";
     let asked = async {
-        while server.data(query, json!({ "e": expid })).await["experiment"]["jobCounts"]
+        while data(server, query, json!({ "e": expid })).await["experiment"]["jobCounts"]
             != json!([{ "status": "HELD" }])
         {}
     };

@@ -195,6 +195,9 @@ impl Subscriber {
     /// Hears of the next event; says whether it was the last.
     async fn hear(&mut self, connection: &mut Connection) -> Result<bool, End> {
         let (id, mut answer) = connection.next().await?;
+        if answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE" {
+            return Err(End::Busy);
+        }
         assert!(answer.get("errors").is_none(), "{answer}");
         let update = answer["data"][self.field.name()].take();
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -226,9 +229,13 @@ impl Connection {
     async fn next(&mut self) -> Result<(Option<String>, Value), End> {
         match self {
             Self::Socket(socket) => {
-                let message = message(socket).await?;
-                assert_eq!(message["type"], "next", "{message}");
-                Ok((None, message["payload"].clone()))
+                let mut message = message(socket).await?;
+                let payload = message["payload"].take();
+                match message["type"].as_str() {
+                    Some("next") => Ok((None, payload)),
+                    Some("error") => Ok((None, json!({ "errors": payload }))),
+                    _ => panic!("{message}"),
+                }
             }
             Self::Stream { response, text } => {
                 let line = |event: &str, name| {
