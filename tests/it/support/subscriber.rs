@@ -27,15 +27,17 @@ const TRY_AGAIN: u16 = 1013;
 pub enum Field {
     /// `events` of these topics.
     Events(&'static [&'static str]),
-    /// `jobUpdates`, with a list that only the database knows.
-    JobUpdates,
+    /// `jobUpdates`.
+    Jobs,
+    /// `jobUpdates` with a list that only the database knows, so that each answer has to ask it.
+    JobsWithParents,
 }
 
 impl Field {
     const fn name(self) -> &'static str {
         match self {
             Self::Events(_) => "events",
-            Self::JobUpdates => "jobUpdates",
+            Self::Jobs | Self::JobsWithParents => "jobUpdates",
         }
     }
 
@@ -43,7 +45,7 @@ impl Field {
     pub const fn topics(self) -> &'static [&'static str] {
         match self {
             Self::Events(topics) => topics,
-            Self::JobUpdates => &["JOB"],
+            Self::Jobs | Self::JobsWithParents => &["JOB"],
         }
     }
 
@@ -54,7 +56,12 @@ impl Field {
                     events(after: $after, topics: $topics) { cursor kind subject }
                 }"
             }
-            Self::JobUpdates => {
+            Self::Jobs => {
+                "subscription($after: String) {
+                    jobUpdates(after: $after) { cursor kind job { name } }
+                }"
+            }
+            Self::JobsWithParents => {
                 "subscription($after: String) {
                     jobUpdates(after: $after) { cursor kind job { name parents { name } } }
                 }"
@@ -203,7 +210,9 @@ impl Subscriber {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let (subject, cursor) = match self.field {
             Field::Events(_) => (text(&update["subject"]), text(&update["cursor"])),
-            Field::JobUpdates => (text(&update["job"]["name"]), text(&update["cursor"])),
+            Field::Jobs | Field::JobsWithParents => {
+                (text(&update["job"]["name"]), text(&update["cursor"]))
+            }
         };
         assert!(id.is_none_or(|id| id == cursor), "{update}");
         self.after.clone_from(&cursor);
