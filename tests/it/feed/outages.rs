@@ -31,7 +31,7 @@ impl Scene {
         let server = lab.serve().await.signed_in(&token);
         let (mut progress, mut told) = (Vec::new(), Vec::new());
         for transport in [Transport::WebSocket, Transport::ServerSentEvents] {
-            for field in [Field::Events(&["JOB", "WORKER"]), Field::JobUpdates] {
+            for field in [Field::Events(&["JOB", "WORKER"]), Field::JobsWithParents] {
                 let subscriber = Subscriber::new(field, transport, &token, BEGINNING);
                 progress.push(subscriber.progress());
                 told.push((field, tokio::spawn(subscriber.stay(server.address()))));

@@ -10,12 +10,13 @@ use labql::experiments::changes::{ChangeKind, JobChange};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sea_orm::DbErr;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::Server;
+use crate::support::client::PATIENCE;
 use crate::support::subscriber::{Field, LAST, Told};
 
 /// A change of a job of this name that nobody mirrors.
@@ -86,7 +87,7 @@ async fn write(database: Database, writer: u64, stop: CancellationToken) -> (u64
             committed.extend(names);
         }
         // Its pace: there are others, in other processes.
-        sleep(Duration::from_millis(random.random_range(20..60))).await;
+        sleep(Duration::from_millis(random.random_range(40..100))).await;
     }
     (writer, committed)
 }
@@ -154,6 +155,20 @@ pub fn check_writers(log: &[(Event, JobChange)], committed: &HashMap<u64, Vec<St
     assert!(by_writer.is_empty(), "{by_writer:?}");
 }
 
+/// The data of a query, which is asked again while the server says that it is too busy or has just lost a connection.
+pub async fn data(server: &Server, query: &str, variables: Value) -> Value {
+    let asked = async {
+        loop {
+            let (_, mut answer) = server.ask(query, variables.clone()).await;
+            if answer["errors"][0]["extensions"]["code"] != "UNAVAILABLE" {
+                assert!(answer.get("errors").is_none(), "{answer}");
+                return answer["data"].take();
+            }
+        }
+    };
+    timeout(PATIENCE, asked).await.expect("an answer")
+}
+
 /// The log as queries show it, up to the last event.
 pub async fn pages(server: &Server, field: Field, start: &str) -> Vec<Told> {
     let query = "query($after: String, $topics: [EventTopic!]) {
@@ -165,14 +180,9 @@ pub async fn pages(server: &Server, field: Field, start: &str) -> Vec<Told> {
     let mut told = Vec::new();
     loop {
         let variables = json!({ "after": after, "topics": field.topics() });
-        let (_, mut answer) = server.ask(query, variables).await;
-        if answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE" {
-            // A connection was lost just before.
-            continue;
-        }
-        let mut page = answer["data"]["events"].take();
+        let mut page = data(server, query, variables).await["events"].take();
         for edge in page["edges"].as_array().expect("edges") {
-            let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
             let cursor = text(&edge["cursor"]);
             let kind = text(&edge["node"]["kind"]);
             let subject = text(&edge["node"]["subject"]);

@@ -18,6 +18,21 @@ fn init(payload: Value) -> Value {
     json!({ "type": "connection_init", "payload": payload })
 }
 
+/// More than go out with one flush.
+#[tokio::test]
+async fn answers_that_are_ready_at_once_all_arrive() {
+    let server = server().await;
+    let mut socket = Socket::ready(&server).await;
+    socket
+        .subscribe("1", "subscription { count(to: 200) { number } }")
+        .await;
+    for number in 1..=200 {
+        let answer = socket.hear().await;
+        assert_eq!(answer["payload"]["data"]["count"]["number"], number);
+    }
+    assert_eq!(socket.hear().await["type"], "complete");
+}
+
 #[tokio::test]
 async fn every_fault_has_its_close_code() {
     let server = server().await;

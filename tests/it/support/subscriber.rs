@@ -27,15 +27,17 @@ const TRY_AGAIN: u16 = 1013;
 pub enum Field {
     /// `events` of these topics.
     Events(&'static [&'static str]),
-    /// `jobUpdates`, with a list that only the database knows.
-    JobUpdates,
+    /// `jobUpdates`.
+    Jobs,
+    /// `jobUpdates` with a list that only the database knows, so that each answer has to ask it.
+    JobsWithParents,
 }
 
 impl Field {
     const fn name(self) -> &'static str {
         match self {
             Self::Events(_) => "events",
-            Self::JobUpdates => "jobUpdates",
+            Self::Jobs | Self::JobsWithParents => "jobUpdates",
         }
     }
 
@@ -43,7 +45,7 @@ impl Field {
     pub const fn topics(self) -> &'static [&'static str] {
         match self {
             Self::Events(topics) => topics,
-            Self::JobUpdates => &["JOB"],
+            Self::Jobs | Self::JobsWithParents => &["JOB"],
         }
     }
 
@@ -54,7 +56,12 @@ impl Field {
                     events(after: $after, topics: $topics) { cursor kind subject }
                 }"
             }
-            Self::JobUpdates => {
+            Self::Jobs => {
+                "subscription($after: String) {
+                    jobUpdates(after: $after) { cursor kind job { name } }
+                }"
+            }
+            Self::JobsWithParents => {
                 "subscription($after: String) {
                     jobUpdates(after: $after) { cursor kind job { name parents { name } } }
                 }"
@@ -195,12 +202,17 @@ impl Subscriber {
     /// Hears of the next event; says whether it was the last.
     async fn hear(&mut self, connection: &mut Connection) -> Result<bool, End> {
         let (id, mut answer) = connection.next().await?;
+        if answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE" {
+            return Err(End::Busy);
+        }
         assert!(answer.get("errors").is_none(), "{answer}");
         let update = answer["data"][self.field.name()].take();
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let (subject, cursor) = match self.field {
             Field::Events(_) => (text(&update["subject"]), text(&update["cursor"])),
-            Field::JobUpdates => (text(&update["job"]["name"]), text(&update["cursor"])),
+            Field::Jobs | Field::JobsWithParents => {
+                (text(&update["job"]["name"]), text(&update["cursor"]))
+            }
         };
         assert!(id.is_none_or(|id| id == cursor), "{update}");
         self.after.clone_from(&cursor);
@@ -226,9 +238,13 @@ impl Connection {
     async fn next(&mut self) -> Result<(Option<String>, Value), End> {
         match self {
             Self::Socket(socket) => {
-                let message = message(socket).await?;
-                assert_eq!(message["type"], "next", "{message}");
-                Ok((None, message["payload"].clone()))
+                let mut message = message(socket).await?;
+                let payload = message["payload"].take();
+                match message["type"].as_str() {
+                    Some("next") => Ok((None, payload)),
+                    Some("error") => Ok((None, json!({ "errors": payload }))),
+                    _ => panic!("{message}"),
+                }
             }
             Self::Stream { response, text } => {
                 let line = |event: &str, name| {
