@@ -7,7 +7,13 @@
 //!
 //! The clients share the machine with the server, so the figures are lower bounds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -388,7 +394,7 @@ fn report_latency(what: &str, all: &[Heard]) {
 
 /// One event: a worker is paused, or goes on.
 async fn change(client: &reqwest::Client, address: &str, token: &str, number: usize) {
-    let mutation = if number % 2 == 0 {
+    let mutation = if number.is_multiple_of(2) {
         "pauseWorker"
     } else {
         "resumeWorker"

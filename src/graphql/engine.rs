@@ -483,7 +483,7 @@ impl Engine {
                 let response = engine.execute(operation, caller).await;
                 Answer::new(&response, None)
             };
-            return self.detached(stream::once(answer).boxed());
+            return Self::detached(stream::once(answer).boxed());
         }
         let open = Arc::clone(&self.0.subscriptions);
         let Ok(permit) = open.try_acquire_owned() else {
@@ -497,7 +497,7 @@ impl Engine {
                 .flatten()
                 .boxed()
         } else {
-            self.detached(self.streamed(operation, caller, observation.span()))
+            Self::detached(self.streamed(operation, caller, observation.span()))
         };
         answers
             .map(move |answer| {
@@ -510,7 +510,7 @@ impl Engine {
 
     /// The answers of a task of its own, which ends when the stream is dropped: an operation that waits for its reader
     /// could otherwise hold a connection of the database that the reader itself is waiting for.
-    fn detached(&self, mut answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
+    fn detached(mut answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
         let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
         let drive = async move {
             while let Some(answer) = answers.next().await {
@@ -570,7 +570,7 @@ fn request(
     resume_from: Option<&String>,
 ) -> Request {
     let mut request = Request::new(String::new()).variables(operation.variables.clone());
-    request.operation_name = operation.operation_name.clone();
+    request.operation_name.clone_from(&operation.operation_name);
     request.set_parsed_query(document);
     match resume_from {
         Some(id) => request.data(ResumeFrom(id.clone())),

@@ -195,15 +195,13 @@ impl EventUpdates {
 
 /// Events about accounts are for administrators.
 fn filter(ctx: &Context<'_>, topics: Option<Vec<EventTopic>>) -> Result<Filter> {
-    let topics: Vec<Topic> = match topics {
-        Some(topics) => topics.into_iter().map(Into::into).collect(),
-        None => {
-            let is_admin = ctx.administrator().is_ok();
-            let all = Topic::ALL.into_iter();
-            all.filter(|topic| is_admin || *topic != Topic::Account)
-                .collect()
-        }
-    };
+    let is_admin = ctx.administrator().is_ok();
+    let visible = Topic::ALL.into_iter();
+    let visible = visible.filter(|topic| is_admin || *topic != Topic::Account);
+    let topics: Vec<Topic> = topics.map_or_else(
+        || visible.collect(),
+        |topics| topics.into_iter().map(Into::into).collect(),
+    );
     if topics.contains(&Topic::Account) {
         ctx.administrator()?;
     }
