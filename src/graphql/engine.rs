@@ -178,9 +178,10 @@ impl Prepared {
         (found.map(|(_, operation)| operation), document)
     }
 
-    /// What distinguishes the document from others, for as long as this operation lives.
-    pub(super) fn document_id(&self) -> usize {
-        Arc::as_ptr(&self.document).addr()
+    /// The text of the document. Two operations with the same text need not share a parsed document: each may have been
+    /// parsed before the other was in the cache.
+    pub(super) fn text(&self) -> Arc<str> {
+        Arc::clone(&self.document.text)
     }
 
     /// A subscription has one field at its root, which is not one of introspection (GraphQL specification, section
@@ -222,6 +223,7 @@ fn names(
 
 /// A parsed document and the shapes of the answers to its operations, each made when it is first asked for.
 struct Document {
+    text: Arc<str>,
     executable: ExecutableDocument,
     shapes: Mutex<HashMap<Option<Name>, Arc<Shape>>>,
 }
@@ -360,6 +362,7 @@ impl Engine {
         })?;
         precheck::check_document(&parsed, self.limits())?;
         let document = Arc::new(Document {
+            text: text.into(),
             executable: parsed,
             shapes: Mutex::default(),
         });

@@ -131,7 +131,7 @@ impl Live {
     /// The group of those who ask for the same. It lives as long as its members.
     fn group(&self, operation: &Arc<Prepared>, rights: Rights) -> Arc<Group> {
         let key = GroupKey {
-            document: operation.document_id(),
+            document: operation.text(),
             name: operation.name().map(str::to_owned),
             variables: telling_variables(operation).to_string(),
             rights,
@@ -155,7 +155,7 @@ impl Live {
 /// What an answer depends on, apart from the event.
 #[derive(PartialEq, Eq, Hash)]
 struct GroupKey {
-    document: usize,
+    document: Arc<str>,
     name: Option<String>,
     variables: String,
     rights: Rights,
