@@ -30,6 +30,19 @@ struct Seen {
     version: i64,
 }
 
+impl Seen {
+    async fn now(
+        authenticator: &dyn Authenticator,
+        credential: Option<Credential>,
+    ) -> Result<Self, AuthError> {
+        // Before it is asked: what changes meanwhile has to be asked again.
+        let version = authenticator.version();
+        let answer = timeout(LIMIT, authenticator.authenticate(credential)).await;
+        let viewer = Arc::new(answer.unwrap_or(Err(AuthError::Unavailable))?);
+        Ok(Self { viewer, version })
+    }
+}
+
 impl Access {
     /// For somebody who is known and will not be asked again.
     pub fn fixed(viewer: Arc<Viewer>) -> Self {
@@ -41,12 +54,9 @@ impl Access {
         authenticator: Arc<dyn Authenticator>,
         credential: Option<Credential>,
     ) -> Result<Self, AuthError> {
-        let version = authenticator.version();
-        let asked = authenticator.authenticate(credential.clone());
-        let answer = timeout(LIMIT, asked).await;
-        let viewer = Arc::new(answer.unwrap_or(Err(AuthError::Unavailable))?);
+        let seen = Seen::now(&*authenticator, credential.clone()).await?;
         let check = credential.map(|shown| (authenticator, shown));
-        Ok(Self::new(Seen { viewer, version }, check))
+        Ok(Self::new(seen, check))
     }
 
     fn new(seen: Seen, check: Option<(Arc<dyn Authenticator>, Credential)>) -> Self {
@@ -99,22 +109,17 @@ impl Access {
         let Some((authenticator, credential)) = &self.0.check else {
             return Ok(self.known());
         };
-        let version = authenticator.version();
-        let asked = authenticator.authenticate(Some(credential.clone()));
-        match timeout(LIMIT, asked).await {
-            Ok(Ok(viewer)) => {
-                let viewer = Arc::new(viewer);
-                *self.0.seen.write().unwrap_or_else(PoisonError::into_inner) = Seen {
-                    viewer: Arc::clone(&viewer),
-                    version,
-                };
+        match Seen::now(&**authenticator, Some(credential.clone())).await {
+            Ok(seen) => {
+                let viewer = Arc::clone(&seen.viewer);
+                *self.0.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
                 Ok(viewer)
             }
-            Ok(Err(AuthError::Rejected)) => {
+            Err(AuthError::Rejected) => {
                 self.0.rejected.cancel();
                 Err(AuthError::Rejected)
             }
-            Ok(Err(AuthError::Unavailable)) | Err(_) => Err(AuthError::Unavailable),
+            Err(AuthError::Unavailable) => Err(AuthError::Unavailable),
         }
     }
 

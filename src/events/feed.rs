@@ -166,15 +166,10 @@ impl Feed {
         }
     }
 
-    /// Reads what is new now, without waiting for anything to come.
-    pub async fn catch_up(&self) -> Result<(), Failure> {
-        self.look().await
-    }
-
     /// Reads what is new, and tells it.
-    async fn look(&self) -> Result<(), Failure> {
+    pub async fn look(&self) -> Result<(), Failure> {
         self.0.backend.number().await?;
-        let state = log::state(self.0.database.read()).await?;
+        let state = self.state().await?;
         if LogId::from_hex(&state.log) != Some(self.0.log) {
             return Err(Failure::internal(
                 "the database has another event log: start anew",
@@ -242,16 +237,6 @@ impl Feed {
         seen_at.is_ok_and(|at| *at > moment)
     }
 
-    /// The cursor before the oldest event.
-    async fn beginning(&self) -> Result<Cursor, Failure> {
-        let state = log::state(self.0.database.read()).await?;
-        Ok(Cursor::new(
-            self.0.log,
-            state.floor,
-            state.floor_recorded_at,
-        ))
-    }
-
     /// Grows with each event about an account that this process reads; whoever was known before has to be asked again.
     pub fn accounts_changed(&self) -> i64 {
         self.0.accounts.load(Ordering::Acquire)
@@ -264,38 +249,55 @@ impl Feed {
 
     /// The position of the newest event in the database. Everything that is committed has its position before.
     pub async fn head(&self) -> Result<Cursor, Failure> {
+        Ok(self.newest_in(&self.numbered().await?))
+    }
+
+    /// The log, in which everything has its position that is committed.
+    async fn numbered(&self) -> Result<event_log::Model, Failure> {
         self.0.backend.number().await?;
-        let state = log::state(self.0.database.read()).await?;
-        Ok(Cursor::new(self.0.log, state.head, state.head_recorded_at))
+        self.state().await
+    }
+
+    async fn state(&self) -> Result<event_log::Model, Failure> {
+        Ok(log::state(self.0.database.read()).await?)
+    }
+
+    fn newest_in(&self, state: &event_log::Model) -> Cursor {
+        Cursor::new(self.0.log, state.head, state.head_recorded_at)
+    }
+
+    /// The cursor before the oldest event.
+    fn oldest_in(&self, state: &event_log::Model) -> Cursor {
+        Cursor::new(self.0.log, state.floor, state.floor_recorded_at)
     }
 
     /// The events that pass the filter, from `start` on.
     pub async fn subscribe(&self, filter: Filter, start: Start) -> Result<Follower, Lost> {
-        let position = match start {
+        let state = match start {
             // What is committed now is not told, even if this process has not read it yet.
-            Start::Now => self.head().await?.position,
-            Start::Beginning | Start::After(_) => self.position(start).await?,
+            Start::Now => self.numbered().await?,
+            Start::Beginning | Start::After(_) => self.state().await?,
         };
-        Ok(Follower::new(self.clone(), filter, position))
+        let after = self.resolve(start, &state).await?;
+        Ok(Follower::new(self.clone(), filter, after.position))
     }
 
     /// Up to `limit` events that pass the filter, from `start` on.
     pub async fn page(&self, filter: &Filter, start: Start, limit: u64) -> Result<Page, Lost> {
-        let after = self.position(start).await?;
-        let database = &self.0.database;
-        let head = self.head().await?;
+        let state = self.numbered().await?;
+        let after = self.resolve(start, &state).await?;
+        let (database, position) = (&self.0.database, after.position);
         let more = limit.saturating_add(1);
-        let mut events = log::page(database, Some(filter), after, head.position, more).await?;
-        let before = log::page(database, Some(filter), 0, after, 1).await?;
-        self.still_there(after).await?;
+        let mut events = log::page(database, Some(filter), position, state.head, more).await?;
+        let before = log::page(database, Some(filter), 0, position, 1).await?;
+        self.still_there(position).await?;
         let has_next = events.len() as u64 > limit;
         events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = match (events.last(), start) {
-            (Some(last), _) if has_next => self.cursor(last),
+        let next = match events.last() {
+            Some(last) if has_next => self.cursor(last),
             // Nothing was asked for, and nothing is passed over.
-            (None, Start::After(cursor)) if has_next => cursor,
-            (None, Start::Beginning) if has_next => self.beginning().await?,
-            _ => head,
+            None if has_next => after,
+            _ => self.newest_in(&state),
         };
         Ok(Page {
             events,
@@ -305,14 +307,11 @@ impl Feed {
         })
     }
 
-    /// The position behind which to read.
-    async fn position(&self, start: Start) -> Result<i64, Lost> {
-        let state = log::state(self.0.database.read())
-            .await
-            .map_err(Failure::from)?;
+    /// The cursor behind which to read, if what follows it is there.
+    async fn resolve(&self, start: Start, state: &event_log::Model) -> Result<Cursor, Lost> {
         let cursor = match start {
-            Start::Now => return Ok(state.head),
-            Start::Beginning => return Ok(state.floor),
+            Start::Now => return Ok(self.newest_in(state)),
+            Start::Beginning => return Ok(self.oldest_in(state)),
             Start::After(cursor) => cursor,
         };
         if cursor.log != self.0.log {
@@ -320,7 +319,7 @@ impl Feed {
         }
         let position = cursor.position;
         if position < state.floor {
-            return Err(self.expired("what followed the cursor is not kept any more", &state));
+            return Err(self.expired("what followed the cursor is not kept any more", state));
         }
         let recorded_at = if position > state.head {
             None
@@ -340,16 +339,14 @@ impl Feed {
         };
         if recorded_at.map(stamp) != Some(cursor.stamp) {
             let reason = "the event log is not the one that the cursor was taken from";
-            return Err(self.expired(reason, &state));
+            return Err(self.expired(reason, state));
         }
-        Ok(position)
+        Ok(cursor)
     }
 
     /// Fails if events behind this position were cut off: a page that was read before may lack some.
     async fn still_there(&self, position: i64) -> Result<(), Lost> {
-        let state = log::state(self.0.database.read())
-            .await
-            .map_err(Failure::from)?;
+        let state = self.state().await?;
         if state.floor > position {
             return Err(self.expired("what followed the cursor is not kept any more", &state));
         }
@@ -357,15 +354,15 @@ impl Feed {
     }
 
     fn expired(&self, reason: &'static str, state: &event_log::Model) -> Lost {
-        let oldest = Cursor::new(self.0.log, state.floor, state.floor_recorded_at);
+        let oldest = self.oldest_in(state);
         Lost::Expired { reason, oldest }
     }
 
     /// What is told to somebody who followed a log that is another one now.
     pub(super) async fn broken(&self) -> Lost {
-        match log::state(self.0.database.read()).await {
+        match self.state().await {
             Ok(state) => self.expired("the event log was replaced by an older one", &state),
-            Err(error) => Lost::Failed(error.into()),
+            Err(failure) => Lost::Failed(failure),
         }
     }
 

@@ -89,11 +89,10 @@ impl Filter {
         }
     }
 
-    /// Only those about this subject.
+    /// Only those about this subject; none: all.
     #[must_use]
-    pub fn about(mut self, subject: impl Into<String>) -> Self {
-        self.subject = Some(subject.into());
-        self
+    pub fn about(self, subject: Option<String>) -> Self {
+        Self { subject, ..self }
     }
 
     /// Does this event pass?

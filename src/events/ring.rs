@@ -100,7 +100,7 @@ mod tests {
             ring.push(event(position, 1));
         }
         let all = Filter::topic(Topic::Job);
-        let odd = all.clone().about("odd");
+        let odd = all.clone().about(Some("odd".to_owned()));
         assert_eq!(positions(ring.page(&all, 3, 12, 9)), None);
         assert_eq!(positions(ring.page(&all, 4, 6, 9)), Some((vec![5, 6], 6)));
         assert_eq!(

@@ -22,7 +22,8 @@ use tokio::time::{Instant, sleep};
 
 use super::answer::Answer;
 use super::context::{ContextExt, failed};
-use super::engine::{Caller, Engine, ErasedSchema, Prepared, ResumeFrom};
+use super::document::Prepared;
+use super::engine::{Caller, Engine, ErasedSchema, ResumeFrom};
 use super::error::{self, ErrorCode};
 use crate::auth::AuthError;
 use crate::auth::viewer::{Rights, Viewer};

@@ -5,6 +5,7 @@ pub mod answer;
 mod connection;
 pub mod context;
 pub mod cost;
+pub mod document;
 pub mod engine;
 pub mod error;
 mod events;

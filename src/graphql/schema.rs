@@ -15,7 +15,8 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::accounts::{AccountsMutation, AccountsQuery};
 use super::context::{Budget, Services};
-use super::engine::{Prepared, RequestContext};
+use super::document::Prepared;
+use super::engine::RequestContext;
 use super::events::{self, EventUpdates, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentUpdates, ExperimentsQuery};
 use super::loaders::Loaders;

@@ -29,7 +29,8 @@ use super::{
 use crate::{
     auth::AuthError,
     graphql::{
-        engine::{Caller, Prepared},
+        document::Prepared,
+        engine::Caller,
         error::ErrorCode,
         request::{GraphQlRequest, MalformedRequest},
     },

@@ -28,11 +28,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sle
 use super::{HttpState, negotiate::Json, respond};
 use crate::{
     auth::{Access, Viewer},
-    graphql::{
-        answer::Answer,
-        engine::{Caller, Prepared},
-        error::ErrorCode,
-    },
+    graphql::{answer::Answer, document::Prepared, engine::Caller, error::ErrorCode},
 };
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

@@ -160,9 +160,7 @@ async fn nodes_and_updates(mut lab: Lab) {
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "1");
     lab.import();
     let token = lab.token("ada");
-    let path = lab.root();
-    let root_argument = ["--autosubmit-root", path.to_str().expect("UTF-8")];
-    let server = lab.serve_with(&root_argument).await.signed_in(&token);
+    let server = lab.serve_mirroring().await.signed_in(&token);
 
     let ids = server
         .data(

@@ -118,13 +118,6 @@ fn change(root: &Path, expid: &str) {
     root::sql(&root.join(expid).join("db/job_list.db"), statement);
 }
 
-/// A server that mirrors the root of the laboratory.
-async fn mirroring(lab: &Lab) -> Server {
-    let path = lab.root();
-    lab.serve_with(&["--autosubmit-root", path.to_str().expect("UTF-8")])
-        .await
-}
-
 /// Passes of the mirror in a server.
 async fn passes(server: &Server) -> i64 {
     let [passes] = server.counters(["labql_mirror_passes_total"]).await;
@@ -149,7 +142,7 @@ async fn administrators_command_and_all_can_see(mut lab: Lab) {
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
     let mut observer = Observer::of(&mut lab).await;
     assert_eq!(observer.workers().await, Vec::<Value>::new());
-    let server = mirroring(&lab).await;
+    let server = lab.serve_mirroring().await;
 
     let first = observer.until("IDLE").await.pop().expect("an update");
     let name = name_of(&first).to_owned();
@@ -266,7 +259,7 @@ async fn a_root_that_is_not_there_fails_until_it_is(mut lab: Lab) {
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "1");
     let mut observer = Observer::of(&mut lab).await;
     fs::remove_dir(lab.root()).expect("a folder");
-    let server = mirroring(&lab).await;
+    let server = lab.serve_mirroring().await;
 
     // It fails, is shown as failing with the reason, and is tried again later and later.
     let mut waits = Vec::new();
@@ -343,10 +336,10 @@ async fn who_ends_hands_over_at_once(mut lab: Lab) {
     lab.set("LABQL_WORKERS__LEASE", "1h");
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
     let mut observer = Observer::of(&mut lab).await;
-    let first = mirroring(&lab).await;
+    let first = lab.serve_mirroring().await;
     let update = observer.until("IDLE").await.pop().expect("an update");
     let name = name_of(&update).to_owned();
-    let second = mirroring(&lab).await;
+    let second = lab.serve_mirroring().await;
     for _ in 0..2 {
         observer.command("runWorker", &name).await;
         let told = [
@@ -379,10 +372,10 @@ async fn who_vanishes_is_lost_and_replaced() {
     lab.set("LABQL_WORKERS__LEASE", "3s");
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
     let mut observer = Observer::of(&mut lab).await;
-    let first = mirroring(&lab).await;
+    let first = lab.serve_mirroring().await;
     let update = observer.until("IDLE").await.pop().expect("an update");
     let name = name_of(&update).to_owned();
-    let second = mirroring(&lab).await;
+    let second = lab.serve_mirroring().await;
 
     // A run that cannot come to its end, since somebody else keeps the row of its source.
     let database = Database::connect(lab.database_url())

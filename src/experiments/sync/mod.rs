@@ -16,6 +16,7 @@ mod life;
 mod look;
 mod record;
 mod rows;
+mod source_row;
 mod store;
 mod watch;
 mod work;
@@ -26,10 +27,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    Set,
 };
 use serde::Serialize;
 use tokio::task::JoinError;
@@ -105,7 +104,10 @@ impl Mirror {
         let (path, folders) = (root.to_owned(), allowed.to_owned());
         let opened = blocking(move || open_root(path, folders)).await?;
         let root = opened.map_err(|message| Failure::bad_input("root", message))?;
-        let source_id = source_id(&database, &root).await?;
+        let location = root.path().display().to_string();
+        let allowed = root.allowed().iter();
+        let allowed: Vec<_> = allowed.map(|folder| folder.display().to_string()).collect();
+        let source_id = source_row::id(&database, &location, Some(&allowed)).await?;
         let agenda = Arc::new(Agenda::default());
         Ok(Self {
             database,
@@ -291,46 +293,6 @@ fn open_root(path: PathBuf, allowed: Vec<PathBuf>) -> Result<Root, String> {
         root.allow(folder)
             .map_err(|error| format!("allowed folder {shown}: {error}"))
     })
-}
-
-/// The row of the source: made unless it is there, whoever else makes it at this moment.
-async fn source_id(database: &Database, root: &Root) -> Result<i64, Failure> {
-    use source::Column;
-    let location = root.path().display().to_string();
-    let folders: Vec<_> = root
-        .allowed()
-        .iter()
-        .map(|folder| folder.display().to_string())
-        .collect();
-    let folders = serde_json::Value::from(folders).to_string();
-    let known = || {
-        source::Entity::find()
-            .filter(Column::Kind.eq(KIND))
-            .filter(Column::Location.eq(&location))
-    };
-    if let Some(known) = known().one(database.read()).await?
-        && known.allowed_folders == folders
-    {
-        return Ok(known.id);
-    }
-    let transaction = database.begin().await?;
-    let row = source::ActiveModel {
-        kind: Set(KIND.to_owned()),
-        location: Set(location.clone()),
-        allowed_folders: Set(folders),
-        ..Default::default()
-    };
-    let update = OnConflict::columns([Column::Kind, Column::Location])
-        .update_column(Column::AllowedFolders)
-        .to_owned();
-    source::Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(&transaction)
-        .await?;
-    let made = known().one(&transaction).await?;
-    transaction.commit().await?;
-    made.map(|source| source.id)
-        .ok_or_else(|| Failure::internal("the source is gone from the database"))
 }
 
 /// Runs a reader on a thread that may block; an error if it panics.

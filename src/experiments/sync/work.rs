@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::sync::OnceCell;
 
-use super::{KIND, Mirror, Scope, blocking};
+use super::{Mirror, Scope, blocking, source_row};
 use crate::config::AutosubmitConfig;
 use crate::database::Database;
-use crate::entity::{source, source_problem};
+use crate::entity::source_problem;
 use crate::events::Feed;
 use crate::failure::Failure;
 use crate::workers::{Cause, Outcome, Run, Schedule, Work, WorkerKind, WorkerProblem};
@@ -49,7 +48,8 @@ impl MirrorWork {
             Ok(location) => location?,
             Err(_) => std::path::absolute(&root).unwrap_or_else(|_| root.clone()),
         };
-        let source = known_source(&database, &location.display().to_string()).await?;
+        // Opening the root notes its folders.
+        let source = source_row::id(&database, &location.display().to_string(), None).await?;
         Ok(Self {
             name: format!("autosubmit-mirror-{source}"),
             interval: Duration::from_secs(config.interval_seconds),
@@ -139,38 +139,6 @@ fn location(root: &Path) -> PathBuf {
     });
     // Joined with an empty rest a path would end in a slash.
     there.map_or(root, |path| path.components().collect())
-}
-
-/// The row of the source at this place: made unless it is there, whoever else makes it at this moment.
-async fn known_source(database: &Database, location: &str) -> Result<i64, Failure> {
-    use source::Column;
-    let known = || {
-        source::Entity::find()
-            .filter(Column::Kind.eq(KIND))
-            .filter(Column::Location.eq(location))
-    };
-    if let Some(known) = known().one(database.read()).await? {
-        return Ok(known.id);
-    }
-    let transaction = database.begin().await?;
-    let row = source::ActiveModel {
-        kind: Set(KIND.to_owned()),
-        location: Set(location.to_owned()),
-        // Opening the root fills them in.
-        allowed_folders: Set("[]".to_owned()),
-        ..Default::default()
-    };
-    let unless_known = OnConflict::columns([Column::Kind, Column::Location])
-        .do_nothing()
-        .to_owned();
-    source::Entity::insert(row)
-        .on_conflict(unless_known)
-        .exec_without_returning(&transaction)
-        .await?;
-    let made = known().one(&transaction).await?;
-    transaction.commit().await?;
-    made.map(|source| source.id)
-        .ok_or_else(|| Failure::internal("the source is gone from the database"))
 }
 
 /// The first problems of a source; those of its central files first.

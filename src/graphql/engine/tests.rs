@@ -1,4 +1,4 @@
-use async_graphql::{EmptyMutation, Object, Subscription};
+use async_graphql::{EmptyMutation, Object, Subscription, Value};
 use serde_json::json;
 
 use super::*;

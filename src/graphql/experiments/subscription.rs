@@ -119,10 +119,7 @@ impl ExperimentUpdates {
         after: Option<String>,
     ) -> Result<ExperimentUpdate> {
         ctx.check_read()?;
-        let filter = Filter {
-            topics: vec![Topic::Experiment],
-            subject: expid,
-        };
+        let filter = Filter::topic(Topic::Experiment).about(expid);
         let event = ctx.update(filter, after).await?;
         ExperimentUpdate::of(ctx, &event).await
     }
@@ -140,10 +137,7 @@ impl ExperimentUpdates {
         after: Option<String>,
     ) -> Result<JobUpdate> {
         ctx.check_read()?;
-        let filter = Filter {
-            topics: vec![Topic::Job],
-            subject: expid,
-        };
+        let filter = Filter::topic(Topic::Job).about(expid);
         let event = ctx.update(filter, after).await?;
         JobUpdate::of(ctx, &event)
     }

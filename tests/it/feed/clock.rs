@@ -26,7 +26,7 @@ async fn a_clock_that_goes_backwards_changes_nothing(lab: Lab) {
     }
     // Numbers what was committed.
     let feed = Feed::open(database.clone()).await.expect("a feed");
-    feed.catch_up().await.expect("a log");
+    feed.look().await.expect("a log");
     // The clock was a day ahead, and goes two hours back with each event.
     for statement in [
         "UPDATE event SET recorded_at = recorded_at + 86400000 - position * 7200000",

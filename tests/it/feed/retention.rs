@@ -38,7 +38,7 @@ async fn week(lab: &Lab) -> (Database, Feed) {
     }
     let feed = Feed::open(database.clone()).await.expect("a feed");
     // Numbers what was committed.
-    feed.catch_up().await.expect("a log");
+    feed.look().await.expect("a log");
     let today = Utc::now().timestamp_millis();
     database
         .write()
@@ -79,7 +79,7 @@ async fn the_oldest_go_first(lab: Lab) {
     // Positions are never used twice.
     let head = feed.head().await.expect("a head");
     tell(&database, vec![event("f", 0)]).await;
-    feed.catch_up().await.expect("a log");
+    feed.look().await.expect("a log");
     assert_eq!(
         feed.head().await.expect("a head").position,
         head.position + 1
@@ -189,13 +189,13 @@ async fn a_restored_log_is_noticed(lab: Lab) {
             .await
             .map(|_| ())
     ));
-    feed.catch_up().await.expect("a log");
+    feed.look().await.expect("a log");
     assert!(expired(follower.next().await.map(|_| ())));
     // Also when it has grown beyond the cursor since.
     for subject in ["f", "g", "h"] {
         tell(&database, vec![event(subject, 0)]).await;
     }
-    feed.catch_up().await.expect("a log");
+    feed.look().await.expect("a log");
     assert!(expired(
         feed.subscribe(filter, Start::After(seen)).await.map(|_| ())
     ));

@@ -96,7 +96,7 @@ async fn check_log(writers: Writers, database: &Database) -> Vec<(Event, JobChan
     let feed = labql::events::Feed::open(database.clone())
         .await
         .expect("a feed");
-    feed.catch_up().await.expect("a log");
+    feed.look().await.expect("a log");
     let log = jobs_in_log(database).await;
     check_writers(&log, &committed);
     log
@@ -146,11 +146,9 @@ async fn nothing_is_lost_with_a_server_that_is_killed(mut lab: Lab) {
     // Who was killed has not given its lease back.
     lab.set("LABQL_WORKERS__LEASE", "1s");
     let token = lab.token("ada");
-    let path = lab.root();
-    let mirroring = ["--autosubmit-root", path.to_str().expect("UTF-8")];
     let database = lab.database().await;
 
-    let mut server = lab.serve_with(&mirroring).await.signed_in(&token);
+    let mut server = lab.serve_mirroring().await.signed_in(&token);
     let now = cursor(&server).await;
     let (servers, there) = watch::channel(Arc::from([server.address()]));
     let mut clients = Clients::start(&token, &now, &there);
@@ -163,7 +161,7 @@ async fn nothing_is_lost_with_a_server_that_is_killed(mut lab: Lab) {
         clients.further(&mut random).await;
         announce(&servers, &[]);
         server.kill().await;
-        server = lab.serve_with(&mirroring).await.signed_in(&token);
+        server = lab.serve_mirroring().await.signed_in(&token);
         announce(&servers, &[&server]);
     }
     for expid in EXPIDS {

@@ -56,10 +56,7 @@ async fn no_change_is_lost_and_none_comes_twice(mut lab: Lab) {
     lab.set("LABQL_AUTOSUBMIT__MAX_WATCHES", "0");
     let path = lab.root();
     let token = lab.token("ada");
-    let server = lab
-        .serve_with(&["--autosubmit-root", path.to_str().expect("UTF-8")])
-        .await
-        .signed_in(&token);
+    let server = lab.serve_mirroring().await.signed_in(&token);
     let change = |expid: &str, number: usize| {
         let list = path.join(expid).join("db/job_list.db");
         // One statement, so that the mirror can see no half of it.

@@ -21,10 +21,7 @@ async fn changes_are_noticed_without_a_poll(mut lab: Lab) {
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
     let path = lab.root();
     let token = lab.token("ada");
-    let server = lab
-        .serve_with(&["--autosubmit-root", path.to_str().expect("UTF-8")])
-        .await
-        .signed_in(&token);
+    let server = lab.serve_mirroring().await.signed_in(&token);
     let cursor = server.data("{ eventCursor }", json!({})).await["eventCursor"].take();
     let mut socket = Socket::signed_in(&server, &token).await;
     let payload = json!({ "query": UPDATES, "variables": { "after": cursor } });

@@ -322,8 +322,8 @@ async fn pages_of_other_origins_cannot_connect() {
     }
 }
 
-#[tokio::test]
-async fn clients_that_do_not_read_are_let_go() {
+/// A socket with a quiet stream and one that is too much for it, of a server that does not wait for long.
+async fn flooded() -> (Server, Socket) {
     let (mut http, engine) = quick();
     http.websocket.write_timeout = Duration::from_millis(200);
     let server = start(http, engine).await;
@@ -333,6 +333,12 @@ async fn clients_that_do_not_read_are_let_go() {
     socket
         .subscribe("torrent", "subscription { torrent }")
         .await;
+    (server, socket)
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_are_let_go() {
+    let (server, _socket) = flooded().await;
     // Nobody reads: the buffers between fill up, and then the session ends.
     server.quiet.wait_for(0).await;
 }
@@ -340,15 +346,7 @@ async fn clients_that_do_not_read_are_let_go() {
 /// A client that was slow for too long is told so when it reads again.
 #[tokio::test]
 async fn slow_readers_are_told_why_they_are_closed() {
-    let (mut http, engine) = quick();
-    http.websocket.write_timeout = Duration::from_millis(200);
-    let server = start(http, engine).await;
-    let mut socket = Socket::ready(&server).await;
-    socket.subscribe("quiet", "subscription { quiet }").await;
-    assert_eq!(socket.hear().await["id"], "quiet");
-    socket
-        .subscribe("torrent", "subscription { torrent }")
-        .await;
+    let (server, mut socket) = flooded().await;
     server.quiet.wait_for(0).await;
     let (code, reason) = socket.closed().await;
     assert_eq!(code, 1013);

@@ -190,6 +190,13 @@ impl Lab {
         Server::start(self.command(arguments), &log).await
     }
 
+    /// Serves, and mirrors the root.
+    pub async fn serve_mirroring(&self) -> Server {
+        let root = self.root();
+        let root = root.to_str().expect("UTF-8");
+        self.serve_with(&["--autosubmit-root", root]).await
+    }
+
     /// A server, and a token of an ordinary user.
     pub async fn serve_signed_in(&self) -> Server {
         self.user("ada", &[]);
