@@ -1,0 +1,1 @@
+//! What labql's rows and their GraphQL types derive.
