@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use migrations::{Migrator, MigratorTrait};
+use sea_orm::sea_query::{Expr, Func, IntoColumnRef, Query, SimpleExpr};
 use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
@@ -201,6 +202,49 @@ impl Database {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+/// The condition that a column is one of these ids. They are one bound value, so that the text of the statement does not
+/// depend on how many there are, and it is prepared once.
+pub fn is_one_of(
+    database: &DatabaseConnection,
+    column: impl IntoColumnRef,
+    ids: &[i64],
+) -> SimpleExpr {
+    use sea_orm::sea_query::ExprTrait as _;
+    let column = Expr::col(column);
+    match database.get_database_backend() {
+        DatabaseBackend::Postgres => column.eq(SimpleExpr::FunctionCall(
+            Func::cust("ANY").arg(id_array(ids)),
+        )),
+        _ => column.in_subquery(
+            Query::select()
+                .column("value")
+                .from_function(Func::cust("json_each").arg(json_array(ids)), "ids")
+                .to_owned(),
+        ),
+    }
+}
+
+/// Ids as an array of PostgreSQL.
+pub fn id_array(ids: &[i64]) -> SimpleExpr {
+    let mut text = json_array(ids).replace('[', "{");
+    text.truncate(text.len().saturating_sub(1));
+    text.push('}');
+    sea_orm::sea_query::ExprTrait::cast_as(Expr::value(text), "bigint[]")
+}
+
+fn json_array(ids: &[i64]) -> String {
+    let mut text = String::with_capacity(2 + ids.len() * 8);
+    text.push('[');
+    for (place, id) in ids.iter().enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        text.push_str(itoa::Buffer::new().format(*id));
+    }
+    text.push(']');
+    text
 }
 
 /// The file holds hashes of passwords and keys: it is for its owner only, and what SQLite writes beside it takes its

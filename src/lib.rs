@@ -24,6 +24,7 @@ mod files;
 pub mod graphql;
 pub mod http;
 pub mod human_duration;
+pub mod narrow;
 pub mod paging;
 pub mod pattern;
 pub mod server;

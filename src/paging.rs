@@ -8,13 +8,15 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{
-    Alias, Asterisk, Condition, Expr, ExprTrait, Order, Query, SelectStatement, SimpleExpr,
+    Asterisk, Condition, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement, SimpleExpr,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, QueryTrait, Select,
+    DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, IdenStatic, QueryTrait, Select,
 };
 
+use crate::database;
 use crate::failure::Failure;
+use crate::narrow::{self, Columns, Narrow};
 
 const CURSOR_VERSION: u64 = 1;
 
@@ -265,71 +267,81 @@ fn decode_cursor(
         .collect()
 }
 
-/// Reads one page of a whole table.
+/// Reads these columns of one page of a whole table. The key of the order must be among them.
 pub async fn fetch<E>(
     database: &DatabaseConnection,
     select: Select<E>,
+    columns: Columns<E::Model>,
     ordering: &Ordering,
     page: &Page,
 ) -> Result<Slice<E::Model>, DbErr>
 where
     E: EntityTrait,
-    E::Model: FromQueryResult + Send + Sync,
+    E::Model: Narrow<Column = E::Column>,
 {
-    let mut query = select.into_query();
+    let mut query = narrow::select(select, columns).into_query();
     seek(&mut query, ordering, page);
-    for part in &ordering.parts {
-        query.order_by_expr(Expr::cust(part.sql), direction(*part, page.backward));
-    }
+    order(&mut query, ordering, page);
     query.limit(page.limit + 1);
-    let rows = database.query_all(&query).await?;
-    Ok(Slice::from_rows(models::<E>(&rows)?, page))
+    let rows = narrow::all(database, &query, columns).await?;
+    Ok(Slice::from_rows(rows, page))
 }
 
-/// Reads the same page of the child lists of many parents in one statement. `parent` is the column that names the
-/// parent; `parent_of` reads it from a row. The select must be limited to those parents already.
+/// Reads the same page of the child lists of many parents in one statement. `parent` is the column that names the parent;
+/// `parent_of` reads it from a row. Of these columns the key of the order and the parent must be.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the question")]
 pub async fn fetch_by_parent<E>(
     database: &DatabaseConnection,
     select: Select<E>,
-    parent: &'static str,
+    columns: Columns<E::Model>,
+    parent: E::Column,
+    parents: &[i64],
     parent_of: impl Fn(&E::Model) -> i64,
     ordering: &Ordering,
     page: &Page,
 ) -> Result<HashMap<i64, Slice<E::Model>>, DbErr>
 where
     E: EntityTrait,
-    E::Model: FromQueryResult + Send + Sync,
+    E::Model: Narrow<Column = E::Column>,
 {
-    let order = ordering
-        .parts
-        .iter()
-        .map(|part| {
-            let direction = match direction(*part, page.backward) {
-                Order::Desc => "DESC",
-                _ => "ASC",
-            };
-            format!("{} {direction}", part.sql)
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
-    let rank = Alias::new("rank_in_parent");
-    let mut inner = select.into_query();
+    let mut inner = narrow::select(select, columns).into_query();
     seek(&mut inner, ordering, page);
-    inner.expr_as(
-        Expr::cust(format!(
-            "ROW_NUMBER() OVER (PARTITION BY {parent} ORDER BY {order})"
-        )),
-        rank.clone(),
-    );
-    let outer = Query::select()
-        .column(Asterisk)
-        .from_subquery(inner, Alias::new("ranked"))
-        .and_where(Expr::col(rank.clone()).lte(page.limit + 1))
-        .order_by(rank, Order::Asc)
-        .to_owned();
-    let rows = database.query_all(&outer).await?;
+    let mut outer = match database.get_database_backend() {
+        // For each parent the page is read from the index; rows behind it are not touched.
+        DatabaseBackend::Postgres => {
+            inner.and_where(Expr::col(parent).eq(Expr::cust("parents.parents")));
+            order(&mut inner, ordering, page);
+            inner.limit(page.limit + 1);
+            let parents = Func::cust("unnest").arg(database::id_array(parents));
+            Query::select()
+                .expr(Expr::cust("page.*"))
+                .from_function(parents, "parents")
+                .join_lateral(JoinType::InnerJoin, inner, "page", Condition::all())
+                .to_owned()
+        }
+        _ => {
+            inner.and_where(database::is_one_of(database, parent, parents));
+            let key = ordering.parts.iter().map(|part| {
+                let direction = match direction(*part, page.backward) {
+                    Order::Desc => "DESC",
+                    _ => "ASC",
+                };
+                format!("{} {direction}", part.sql)
+            });
+            let key = key.collect::<Vec<_>>().join(", ");
+            let name = parent.as_str();
+            let rank = format!("ROW_NUMBER() OVER (PARTITION BY \"{name}\" ORDER BY {key})");
+            inner.expr_as(Expr::cust(rank), "rank_in_parent");
+            Query::select()
+                .column(Asterisk)
+                .from_subquery(inner, "page")
+                .and_where(Expr::col("rank_in_parent").lte(page.limit + 1))
+                .to_owned()
+        }
+    };
+    order(&mut outer, ordering, page);
     let mut grouped: HashMap<i64, Vec<E::Model>> = HashMap::new();
-    for model in models::<E>(&rows)? {
+    for model in narrow::all(database, &outer, columns).await? {
         grouped.entry(parent_of(&model)).or_default().push(model);
     }
     Ok(grouped
@@ -338,14 +350,10 @@ where
         .collect())
 }
 
-fn models<E>(rows: &[sea_orm::QueryResult]) -> Result<Vec<E::Model>, DbErr>
-where
-    E: EntityTrait,
-    E::Model: FromQueryResult,
-{
-    rows.iter()
-        .map(|row| E::Model::from_query_result(row, ""))
-        .collect()
+fn order(query: &mut SelectStatement, ordering: &Ordering, page: &Page) {
+    for part in &ordering.parts {
+        query.order_by_expr(Expr::cust(part.sql), direction(*part, page.backward));
+    }
 }
 
 fn direction(part: OrderPart, backward: bool) -> Order {

@@ -20,6 +20,7 @@ use crate::config::Secret;
 use crate::database::Database;
 use crate::entity::{api_key, base_uri_grant, user};
 use crate::failure::{Failure, RejectionCode};
+use crate::narrow::Columns;
 use crate::paging::{self, KeyKind, OrderPart, Ordering, Page, Slice};
 use crate::time::Millis;
 
@@ -163,7 +164,14 @@ pub fn by_username() -> Ordering {
 
 /// A page of all users.
 pub async fn users_page(database: &Database, page: &Page) -> Result<Slice<user::Model>, Failure> {
-    Ok(paging::fetch(database.read(), user::Entity::find(), &by_username(), page).await?)
+    Ok(paging::fetch(
+        database.read(),
+        user::Entity::find(),
+        Columns::all(),
+        &by_username(),
+        page,
+    )
+    .await?)
 }
 
 /// How many users there are.

@@ -1,10 +1,13 @@
 //! An Autosubmit experiment.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// An Autosubmit experiment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow, Serialize, Deserialize,
+)]
 #[serde(default)]
 #[sea_orm(table_name = "experiment")]
 pub struct Model {

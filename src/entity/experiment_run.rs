@@ -1,9 +1,10 @@
 //! One run of an experiment, as the history database records it.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 
 /// One run of an experiment, as the history database records it.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow)]
 #[sea_orm(table_name = "experiment_run")]
 pub struct Model {
     /// Row id.

@@ -1,10 +1,13 @@
 //! A job of an experiment, from its job list.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A job of an experiment, from its job list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow, Serialize, Deserialize,
+)]
 #[serde(default)]
 #[sea_orm(table_name = "job")]
 pub struct Model {

@@ -1,9 +1,10 @@
 //! Something in a source that could not be read.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 
 /// Something in a source that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow)]
 #[sea_orm(table_name = "source_problem")]
 pub struct Model {
     /// Row id.

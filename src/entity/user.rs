@@ -1,9 +1,10 @@
 //! A person or a service that may log in.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 
 /// A person or a service that may log in.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
     /// Row id.

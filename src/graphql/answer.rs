@@ -6,28 +6,37 @@ use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::error;
+use super::{error, json};
 
-/// The JSON of an answer: `data` is left out when execution never began.
-#[derive(Serialize)]
-pub struct Payload<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extensions: Option<&'a std::collections::BTreeMap<String, Value>>,
-}
-
-impl<'a> From<&'a Response> for Payload<'a> {
-    fn from(response: &'a Response) -> Self {
-        Self {
-            data: (!error::is_request_error(response)).then_some(&response.data),
-            errors: &response.errors,
-            extensions: Some(&response.extensions).filter(|map| !map.is_empty()),
-        }
+/// The JSON of a response; `data` is left out when execution never began.
+pub fn encode(response: &Response) -> Result<Vec<u8>, serde_json::Error> {
+    let mut out = Vec::with_capacity(SMALL_ANSWER);
+    out.push(b'{');
+    if !error::is_request_error(response) {
+        out.extend_from_slice(b"\"data\":");
+        json::value(&response.data, &mut out);
     }
+    if !response.errors.is_empty() {
+        member("errors", &response.errors, &mut out)?;
+    }
+    if !response.extensions.is_empty() {
+        member("extensions", &response.extensions, &mut out)?;
+    }
+    out.push(b'}');
+    Ok(out)
 }
+
+fn member(name: &str, value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    if out.len() > 1 {
+        out.push(b',');
+    }
+    json::string(name, out);
+    out.push(b':');
+    serde_json::to_writer(out, value)
+}
+
+/// Bytes that most small answers fit into.
+const SMALL_ANSWER: usize = 256;
 
 /// An answer of a stream. Clones share everything.
 #[derive(Clone, Debug)]
@@ -46,7 +55,7 @@ impl Answer {
     /// Encodes a response. `cursor`: that of the event that it tells; without it the entry `cursor` of the
     /// subscription's field counts, if the client selected it.
     pub fn new(response: &Response, cursor: Option<String>) -> Self {
-        let json = to_raw_value(&Payload::from(response)).unwrap_or_else(|inside| {
+        let json = raw(response).unwrap_or_else(|inside| {
             // Only when a resolver made a value that JSON does not have.
             let error = error::internal_server_error(inside);
             to_raw_value(&serde_json::json!({ "errors": [error] })).unwrap_or_default()
@@ -66,6 +75,11 @@ impl Answer {
     pub fn refused(error: ServerError) -> Self {
         Self::new(&Response::from_errors(vec![error]), None)
     }
+}
+
+fn raw(response: &Response) -> Result<Box<RawValue>, serde_json::Error> {
+    let written = String::from_utf8(encode(response)?);
+    RawValue::from_string(written.map_err(serde::ser::Error::custom)?)
 }
 
 fn cursor_of(data: &Value) -> Option<String> {

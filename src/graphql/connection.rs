@@ -2,8 +2,6 @@
 
 use async_graphql::SimpleObject;
 
-use crate::paging::Slice;
-
 /// Where a page stands in its list.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct PageInfo {
@@ -17,76 +15,88 @@ pub struct PageInfo {
     pub end_cursor: Option<String>,
 }
 
-impl PageInfo {
-    /// The info of a slice whose elements have these cursors.
-    pub fn new<M>(slice: &Slice<M>, cursors: &[String]) -> Self {
-        Self {
-            has_previous_page: slice.has_previous,
-            has_next_page: slice.has_next,
-            start_cursor: cursors.first().cloned(),
-            end_cursor: cursors.last().cloned(),
-        }
-    }
-}
-
-/// Defines the connection and the edge of a type. `totalCount` is there only when the query selects it, and edges are
-/// made only then too.
+/// Defines the connection and the edge of a type. Cursors and edges are made only when a query selects them, and
+/// `totalCount` is there only then.
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ty, $list:literal, $element:literal) => {
         #[doc = $list]
-        #[derive(async_graphql::SimpleObject)]
-        #[graphql(complex)]
         pub struct $connection {
-            #[graphql(skip)]
-            cursors: Vec<String>,
-            /// The elements of this page.
-            pub nodes: Vec<$node>,
-            /// Where this page stands in the list.
-            pub page_info: $crate::graphql::connection::PageInfo,
-            /// How many elements the whole list has; counted only when this field is asked for.
-            pub total_count: i32,
+            nodes: $crate::graphql::rows::Rows<$node>,
+            has_previous: bool,
+            has_next: bool,
+            total: i32,
+            cursor: Box<dyn Fn(&$node) -> String + Send + Sync>,
         }
 
         #[doc = $element]
-        #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
-            /// The position of the element, to go on from.
-            pub cursor: String,
-            /// The element.
-            pub node: $node,
+            cursor: String,
+            node: $node,
         }
 
         impl $connection {
-            /// A page of these elements; `cursor` makes the cursor of a row, `node` its object.
-            pub fn new<M>(
-                slice: $crate::paging::Slice<M>,
-                total_count: Option<i64>,
-                cursor: impl Fn(&M) -> String,
-                node: impl Fn(M) -> $node,
+            /// A page of these elements; `cursor` makes the cursor of one.
+            pub fn new(
+                slice: $crate::paging::Slice<$node>,
+                total: Option<i64>,
+                cursor: impl Fn(&$node) -> String + Send + Sync + 'static,
             ) -> Self {
-                let cursors: Vec<String> = slice.rows.iter().map(cursor).collect();
-                let page_info = $crate::graphql::connection::PageInfo::new(&slice, &cursors);
                 Self {
-                    cursors,
-                    nodes: slice.rows.into_iter().map(node).collect(),
-                    page_info,
-                    total_count: $crate::graphql::number::count(total_count.unwrap_or_default()),
+                    nodes: slice.rows.into(),
+                    has_previous: slice.has_previous,
+                    has_next: slice.has_next,
+                    total: $crate::graphql::number::count(total.unwrap_or_default()),
+                    cursor: Box::new(cursor),
                 }
             }
         }
 
-        #[async_graphql::ComplexObject]
+        #[doc = $list]
+        #[async_graphql::Object]
         impl $connection {
+            /// The elements of this page.
+            async fn nodes(&self) -> &$crate::graphql::rows::Rows<$node> {
+                &self.nodes
+            }
+
             /// The elements of this page with their cursors.
-            async fn edges(&self) -> Vec<$edge> {
-                self.cursors
+            async fn edges(&self) -> $crate::graphql::rows::Rows<$edge> {
+                self.nodes
                     .iter()
-                    .zip(&self.nodes)
-                    .map(|(cursor, node)| $edge {
-                        cursor: cursor.clone(),
+                    .map(|node| $edge {
+                        cursor: (self.cursor)(node),
                         node: node.clone(),
                     })
                     .collect()
+            }
+
+            /// Where this page stands in the list.
+            async fn page_info(&self) -> $crate::graphql::connection::PageInfo {
+                $crate::graphql::connection::PageInfo {
+                    has_previous_page: self.has_previous,
+                    has_next_page: self.has_next,
+                    start_cursor: self.nodes.first().map(&self.cursor),
+                    end_cursor: self.nodes.last().map(&self.cursor),
+                }
+            }
+
+            /// How many elements the whole list has; counted only when this field is asked for.
+            async fn total_count(&self) -> i32 {
+                self.total
+            }
+        }
+
+        #[macros::row]
+        #[doc = $element]
+        impl $edge {
+            /// The position of the element, to go on from.
+            fn cursor(&self) -> &str {
+                &self.cursor
+            }
+
+            /// The element.
+            fn node(&self) -> &$node {
+                &self.node
             }
         }
     };
@@ -99,21 +109,23 @@ mod tests {
     use std::sync::Arc;
 
     use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+    use macros::row;
 
-    use super::*;
+    use crate::graphql::answer;
+    use crate::paging::Slice;
 
     /// Its clones are counted by the references to its text.
     #[derive(Clone)]
     pub struct Item(Arc<str>);
 
-    #[Object]
+    #[row]
     impl Item {
-        async fn name(&self) -> &str {
+        fn name(&self) -> &str {
             &self.0
         }
 
-        async fn clones(&self) -> usize {
-            Arc::strong_count(&self.0)
+        fn clones(&self) -> Option<i32> {
+            i32::try_from(Arc::strong_count(&self.0)).ok()
         }
     }
 
@@ -135,12 +147,8 @@ mod tests {
                 has_previous: false,
                 has_next: true,
             };
-            Items::new(
-                slice,
-                None,
-                |row| format!("at {row}"),
-                |row| Item(Arc::from(row)),
-            )
+            let slice = slice.map(|name| Item(Arc::from(name)));
+            Items::new(slice, None, |item| format!("at {}", item.0))
         }
     }
 
@@ -150,24 +158,17 @@ mod tests {
         let answer = |query: &'static str| {
             let schema = schema.clone();
             async move {
-                schema
-                    .execute(query)
-                    .await
-                    .into_result()
-                    .unwrap()
-                    .data
-                    .to_string()
+                let response = schema.execute(query).await;
+                String::from_utf8(answer::encode(&response).unwrap()).unwrap()
             }
         };
         assert_eq!(
             answer("{ items { nodes { name clones } pageInfo { startCursor endCursor } } }").await,
-            "{items: {nodes: [{name: \"a\", clones: 1}, {name: \"b\", clones: 1}], \
-             pageInfo: {startCursor: \"at a\", endCursor: \"at b\"}}}"
+            r#"{"data":{"items":{"nodes":[{"name":"a","clones":1},{"name":"b","clones":1}],"pageInfo":{"startCursor":"at a","endCursor":"at b"}}}}"#
         );
         assert_eq!(
             answer("{ items { edges { cursor node { name } } } }").await,
-            "{items: {edges: [{cursor: \"at a\", node: {name: \"a\"}}, \
-             {cursor: \"at b\", node: {name: \"b\"}}]}}"
+            r#"{"data":{"items":{"edges":[{"cursor":"at a","node":{"name":"a"}},{"cursor":"at b","node":{"name":"b"}}]}}}"#
         );
     }
 }

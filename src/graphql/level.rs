@@ -41,19 +41,42 @@ type Cells = HashMap<(TypeId, u64), Vec<(Box<dyn Any + Send>, Cell)>>;
 pub struct Level {
     parents: Vec<i64>,
     experiments: Vec<i64>,
+    rows: Option<Box<dyn Any + Send + Sync>>,
     lists: Mutex<Cells>,
 }
 
 impl Level {
     /// A level of these parents; `experiments` are those that they belong to.
-    pub fn new(parents: Vec<i64>, mut experiments: Vec<i64>) -> Arc<Self> {
+    pub fn new(parents: Vec<i64>, experiments: Vec<i64>) -> Arc<Self> {
+        Arc::new(Self::unshared(parents, experiments, None))
+    }
+
+    /// A level that keeps the rows of its parents at hand, for lists of children that may be among them.
+    pub fn with_rows<R>(parents: Vec<i64>, experiments: Vec<i64>, rows: R) -> Arc<Self>
+    where
+        R: Any + Send + Sync,
+    {
+        Arc::new(Self::unshared(parents, experiments, Some(Box::new(rows))))
+    }
+
+    fn unshared(
+        parents: Vec<i64>,
+        mut experiments: Vec<i64>,
+        rows: Option<Box<dyn Any + Send + Sync>>,
+    ) -> Self {
         experiments.sort_unstable();
         experiments.dedup();
-        Arc::new(Self {
+        Self {
             parents,
             experiments,
+            rows,
             lists: Mutex::default(),
-        })
+        }
+    }
+
+    /// The rows of the parents, if they are at hand and of this kind.
+    pub fn rows<R: Any>(&self) -> Option<&R> {
+        self.rows.as_ref()?.downcast_ref()
     }
 
     /// The row ids of the parents.

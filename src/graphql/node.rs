@@ -19,7 +19,12 @@ use crate::workers;
 
 /// An object with a global id.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The global id of the object."))]
+#[graphql(field(
+    name = "id",
+    method = "resolve_id",
+    ty = "ID",
+    desc = "The global id of the object."
+))]
 pub enum Node {
     /// An experiment.
     Experiment(Experiment),

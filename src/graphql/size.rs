@@ -18,7 +18,7 @@ fn take(value: &Value, left: &mut usize) -> Option<()> {
         Value::Number(_) => NUMBER,
         Value::String(text) => text.len().saturating_add(2),
         Value::Enum(name) => name.len().saturating_add(2),
-        Value::Binary(bytes) => bytes.len().saturating_mul(4),
+        Value::Binary(written) => written.len(),
         Value::List(items) => items.len().saturating_add(2),
         Value::Object(fields) => {
             let keys = fields.keys().map(|name| name.len().saturating_add(4));

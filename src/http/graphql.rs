@@ -128,13 +128,13 @@ async fn serve(
             }
             if operation.kind() == OperationType::Subscription {
                 let error = bad_input("subscriptions need a WebSocket or text/event-stream");
-                return Ok(respond::answer(failed(error), json));
+                return Ok(respond::answered(&failed(error), json));
             }
             let response = state.engine.execute(operation, caller).await;
-            Ok(respond::answer(response, json))
+            Ok(respond::answered(&response, json))
         }
         Err(error) if accepted.prefers_events => Ok(sse::open(state, Err(error), caller, json)),
-        Err(error) => Ok(respond::answer(failed(error), json)),
+        Err(error) => Ok(respond::answered(&failed(error), json)),
     }
 }
 

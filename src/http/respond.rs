@@ -1,7 +1,6 @@
 //! Answers of GraphQL over HTTP.
 
 use async_graphql::{ServerError, Value};
-use async_graphql_axum::GraphQLResponse;
 use axum::{
     body::Body,
     http::{
@@ -15,7 +14,7 @@ use super::negotiate::Json;
 use crate::{
     auth::AuthError,
     graphql::{
-        answer::Payload,
+        answer,
         error::{self, ErrorCode},
     },
 };
@@ -43,20 +42,12 @@ pub(super) fn refuse(status: StatusCode, error: ServerError, json: Json) -> Resp
 }
 
 /// An answer of the executor, or of the checks before it.
-pub(super) fn answer(response: async_graphql::Response, json: Json) -> Response {
+pub(super) fn answered(response: &async_graphql::Response, json: Json) -> Response {
     let status = match json {
         Json::Legacy => StatusCode::OK,
-        Json::GraphQl => status(&response),
+        Json::GraphQl => status(response),
     };
-    if error::is_request_error(&response) {
-        return write(status, &response, json);
-    }
-    // What was executed is written as async-graphql-axum does it; the form and the status are ours.
-    finish(
-        GraphQLResponse::from(response).into_response(),
-        status,
-        json,
-    )
+    write(status, response, json)
 }
 
 /// Data, even in part, is 200. The specification leaves open which 4xx or 5xx a failure is.
@@ -81,7 +72,7 @@ fn status(response: &async_graphql::Response) -> StatusCode {
 }
 
 fn write(status: StatusCode, response: &async_graphql::Response, json: Json) -> Response {
-    let body = match serde_json::to_vec(&Payload::from(response)) {
+    let body = match answer::encode(response) {
         Ok(body) => body,
         Err(error) => {
             let error = error::internal_server_error(error);

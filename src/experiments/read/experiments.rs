@@ -1,12 +1,13 @@
 //! The list of experiments and single ones.
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryTrait, Select};
 
-use crate::database::Database;
-use crate::entity::experiment::{self, Column, Entity, Model};
+use crate::database::{Database, is_one_of};
+use crate::entity::experiment::{Column, Entity, Model};
 use crate::experiments::status::{ExperimentKind, ExperimentStatus};
 use crate::failure::Failure;
+use crate::narrow::{self, Columns};
 use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
 use crate::pattern::Pattern;
 
@@ -27,6 +28,10 @@ pub struct ExperimentFilter {
     pub status: Option<ExperimentStatus>,
     /// With those that are gone from their root (true: only those; none: all).
     pub archived: Option<bool>,
+    /// Made after this time, in milliseconds.
+    pub created_after: Option<i64>,
+    /// Made before this time, in milliseconds.
+    pub created_before: Option<i64>,
 }
 
 /// By what experiments can be ordered.
@@ -55,6 +60,16 @@ impl ExperimentOrderField {
             Self::ModifiedAt => "COALESCE(modified_at, -1)",
             Self::Description => "substr(description, 1, 200)",
             Self::Status => "status",
+        }
+    }
+
+    const fn column(self) -> Column {
+        match self {
+            Self::Expid => Column::Expid,
+            Self::CreatedAt => Column::CreatedAt,
+            Self::ModifiedAt => Column::ModifiedAt,
+            Self::Description => Column::Description,
+            Self::Status => Column::Status,
         }
     }
 
@@ -117,6 +132,13 @@ impl ExperimentOrder {
         }
     }
 
+    /// The columns of which its keys are made.
+    fn columns(&self) -> Columns<Model> {
+        self.0.iter().fold(Columns::of(&[]), |columns, (field, _)| {
+            columns.with(field.column())
+        })
+    }
+
     /// The key of a row in this order.
     pub fn key(&self, row: &Model) -> Vec<KeyValue> {
         self.0.iter().map(|(field, _)| field.key(row)).collect()
@@ -155,17 +177,30 @@ fn select(filter: &ExperimentFilter) -> Select<Entity> {
             Column::ArchivedAt.is_null()
         });
     }
+    // As the index has it; unknown times are neither after nor before any.
+    let created = || Expr::cust(ExperimentOrderField::CreatedAt.sql());
+    if let Some(after) = filter.created_after {
+        condition = condition.add(created().gt(Ord::max(after, -1)));
+    }
+    if let Some(before) = filter.created_before {
+        condition = condition.add(created().lt(before)).add(created().gte(0));
+    }
     Entity::find().filter(condition)
 }
 
-/// A page of experiments.
+/// These columns of a page of experiments; those by which they are ordered are added.
 pub async fn page(
     database: &Database,
     filter: &ExperimentFilter,
-    ordering: &Ordering,
+    order: &ExperimentOrder,
     page: &Page,
+    columns: Columns<Model>,
 ) -> Result<Slice<Model>, Failure> {
-    Ok(paging::fetch(database.read(), select(filter), ordering, page).await?)
+    let columns = columns
+        .and(Columns::of(&[Column::Id, Column::Expid]))
+        .and(order.columns());
+    let ordering = order.ordering();
+    Ok(paging::fetch(database.read(), select(filter), columns, &ordering, page).await?)
 }
 
 /// How many experiments there are.
@@ -189,16 +224,26 @@ pub async fn by_expids(database: &Database, expids: &[&str]) -> Result<Vec<Model
         .await?)
 }
 
-/// The experiments with these row ids.
-pub async fn by_ids(database: &Database, ids: &[i64]) -> Result<Vec<Model>, Failure> {
-    let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(super::MOST_BINDS) {
-        found.extend(
-            experiment::Entity::find()
-                .filter(Expr::col(Column::Id).is_in(ids.iter().copied()))
-                .all(database.read())
-                .await?,
-        );
-    }
-    Ok(found)
+/// These columns of the experiments with these row ids.
+pub async fn by_ids(
+    database: &Database,
+    ids: &[i64],
+    columns: Columns<Model>,
+) -> Result<Vec<Model>, Failure> {
+    let columns = columns.and(Columns::of(&[Column::Id, Column::Expid]));
+    let of_ids = is_one_of(database.read(), Column::Id, ids);
+    let query = narrow::select(Entity::find().filter(of_ids), columns).into_query();
+    Ok(narrow::all(database.read(), &query, columns).await?)
+}
+
+/// These columns of the experiment with this expid.
+pub async fn narrow_by_expid(
+    database: &Database,
+    expid: &str,
+    columns: Columns<Model>,
+) -> Result<Option<Model>, Failure> {
+    let columns = columns.and(Columns::of(&[Column::Id, Column::Expid]));
+    let of_expid = Entity::find().filter(Column::Expid.eq(expid));
+    let query = narrow::select(of_expid, columns).into_query();
+    Ok(narrow::all(database.read(), &query, columns).await?.pop())
 }

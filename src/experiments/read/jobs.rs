@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
-use crate::database::Database;
+use crate::database::{Database, is_one_of};
 use crate::entity::job::{Column, Entity, Model};
 use crate::entity::wrapper_job;
 use crate::experiments::status::JobStatus;
 use crate::failure::Failure;
+use crate::narrow::{self, Columns};
 use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, PageSize, Slice};
 use crate::pattern::Pattern;
 
 /// The pages of a job list.
 pub const PAGE: PageSize = PageSize {
     default: 50,
-    maximum: 1000,
+    maximum: 25_000,
 };
 
 /// Which jobs are asked for.
@@ -110,6 +111,17 @@ impl JobOrderField {
         }
     }
 
+    /// The columns of which its keys are made, without the name.
+    fn columns(self) -> Columns<Model> {
+        Columns::of(match self {
+            Self::Name => &[],
+            Self::Status => &[Column::Status],
+            Self::Section => &[Column::Section],
+            Self::Priority => &[Column::Priority],
+            Self::Date => &[Column::Date, Column::Member, Column::Chunk],
+        })
+    }
+
     fn key(self, row: &Model) -> Vec<KeyValue> {
         let mut key = match self {
             Self::Name => vec![],
@@ -157,30 +169,51 @@ impl JobOrder {
     }
 }
 
-/// The same page of the jobs of each of these experiments.
+/// These columns of the same page of the jobs of each of these experiments; name and keys are added.
 pub async fn of_experiments(
     database: &Database,
     experiments: &[i64],
     filter: &JobFilter,
-    ordering: &Ordering,
+    order: JobOrder,
     page: &Page,
+    columns: Columns<Model>,
 ) -> Result<HashMap<i64, Slice<Model>>, Failure> {
-    let select = |parents: Condition| Entity::find().filter(parents).filter(filter.condition());
+    let columns = columns.and(always()).and(order.field.columns());
+    let select = Entity::find().filter(filter.condition());
+    let ordering = order.ordering();
     if let [experiment] = experiments {
-        let select = select(Condition::all().add(Column::ExperimentId.eq(*experiment)));
-        let slice = paging::fetch(database.read(), select, ordering, page).await?;
+        let select = select.filter(Column::ExperimentId.eq(*experiment));
+        let slice = paging::fetch(database.read(), select, columns, &ordering, page).await?;
         return Ok(HashMap::from([(*experiment, slice)]));
     }
-    let parents = Column::ExperimentId.is_in(experiments.iter().copied());
     Ok(paging::fetch_by_parent(
         database.read(),
-        select(Condition::all().add(parents)),
-        "experiment_id",
+        select,
+        columns,
+        Column::ExperimentId,
+        experiments,
         |job| job.experiment_id,
-        ordering,
+        &ordering,
         page,
     )
     .await?)
+}
+
+/// The columns that every job is read with.
+pub fn always() -> Columns<Model> {
+    Columns::of(&[Column::Id, Column::ExperimentId, Column::Name])
+}
+
+/// These columns of the jobs with these row ids.
+pub async fn by_ids(
+    database: &Database,
+    ids: &[i64],
+    columns: Columns<Model>,
+) -> Result<Vec<Model>, Failure> {
+    let columns = columns.and(always());
+    let of_ids = is_one_of(database.read(), Column::Id, ids);
+    let query = narrow::select(Entity::find().filter(of_ids), columns).into_query();
+    Ok(narrow::all(database.read(), &query, columns).await?)
 }
 
 /// How many jobs of each of these experiments the filter lets through.
@@ -193,7 +226,11 @@ pub async fn count_of_experiments(
         .select_only()
         .column(Column::ExperimentId)
         .column_as(Column::Id.count(), "count")
-        .filter(Column::ExperimentId.is_in(experiments.iter().copied()))
+        .filter(is_one_of(
+            database.read(),
+            Column::ExperimentId,
+            experiments,
+        ))
         .filter(filter.condition())
         .group_by(Column::ExperimentId)
         .into_tuple()

@@ -10,6 +10,7 @@ use crate::database::Database;
 use crate::entity::experiment;
 use crate::entity::source_problem::{Column, Entity, Model};
 use crate::failure::Failure;
+use crate::narrow::Columns;
 use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
 
 /// Problems by experiment and file; those of central files first.
@@ -40,7 +41,14 @@ pub fn key(row: &Model) -> Vec<KeyValue> {
 
 /// A page of all problems.
 pub async fn page(database: &Database, page: &Page) -> Result<Slice<Model>, Failure> {
-    Ok(paging::fetch(database.read(), Entity::find(), &by_file(), page).await?)
+    Ok(paging::fetch(
+        database.read(),
+        Entity::find(),
+        Columns::all(),
+        &by_file(),
+        page,
+    )
+    .await?)
 }
 
 /// How many problems there are.

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::database::Database;
+use crate::database::{Database, is_one_of};
 use crate::entity::experiment_run::{Column, Entity, Model};
 use crate::failure::Failure;
+use crate::narrow::Columns;
 use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
 
 /// Runs by number.
@@ -27,18 +28,20 @@ pub fn key(row: &Model) -> Vec<KeyValue> {
     vec![KeyValue::Int(row.number)]
 }
 
-/// The same page of the runs of each of these experiments.
+/// These columns of the same page of the runs of each of these experiments.
 pub async fn of_experiments(
     database: &Database,
     experiments: &[i64],
     ordering: &Ordering,
     page: &Page,
+    columns: Columns<Model>,
 ) -> Result<HashMap<i64, Slice<Model>>, Failure> {
-    let select = Entity::find().filter(Column::ExperimentId.is_in(experiments.iter().copied()));
     Ok(paging::fetch_by_parent(
         database.read(),
-        select,
-        "experiment_id",
+        Entity::find(),
+        columns.and(Columns::of(&[Column::ExperimentId, Column::Number])),
+        Column::ExperimentId,
+        experiments,
         |run| run.experiment_id,
         ordering,
         page,
@@ -55,7 +58,11 @@ pub async fn count_of_experiments(
         .select_only()
         .column(Column::ExperimentId)
         .column_as(Column::Id.count(), "count")
-        .filter(Column::ExperimentId.is_in(experiments.iter().copied()))
+        .filter(is_one_of(
+            database.read(),
+            Column::ExperimentId,
+            experiments,
+        ))
         .group_by(Column::ExperimentId)
         .into_tuple()
         .all(database.read())

@@ -4,7 +4,6 @@ use async_graphql::{Context, Object, Result};
 
 use super::types::{User, UserConnection, Viewer};
 use crate::auth::accounts;
-use crate::entity::user;
 use crate::graphql::context::{ContextExt, failed};
 use crate::paging::{self, KeyValue, PAGE, PageArguments};
 
@@ -60,12 +59,8 @@ impl AccountsQuery {
         } else {
             None
         };
-        let key = |row: &user::Model| vec![KeyValue::Text(row.username.clone())];
-        Ok(UserConnection::new(
-            slice,
-            total,
-            |row| paging::encode_cursor(&ordering, &key(row)),
-            User,
-        ))
+        Ok(UserConnection::new(slice.map(User), total, move |user| {
+            paging::encode_cursor(&ordering, &[KeyValue::Text(user.0.username.clone())])
+        }))
     }
 }

@@ -1,7 +1,8 @@
 //! The types of accounts.
 
-use async_graphql::{ComplexObject, Context, ID, Object, Result, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use macros::row;
 
 use crate::entity;
 use crate::graphql::connection::connection;
@@ -23,40 +24,40 @@ connection!(
 );
 
 /// A person or a service that may log in.
-#[Object]
+#[row]
 impl User {
     /// The global id.
-    pub async fn id(&self) -> ID {
+    pub fn id(&self) -> ID {
         GlobalId::User(self.0.username.clone()).encode()
     }
 
     /// The name to log in with.
-    async fn username(&self) -> &str {
+    fn username(&self) -> &str {
         &self.0.username
     }
 
     /// The name to show.
-    async fn display_name(&self) -> Option<&str> {
+    fn display_name(&self) -> Option<&str> {
         self.0.display_name.as_deref()
     }
 
     /// The e-mail address.
-    async fn email(&self) -> Option<&str> {
+    fn email(&self) -> Option<&str> {
         self.0.email.as_deref()
     }
 
     /// May this user manage users and what belongs to all?
-    async fn is_admin(&self) -> bool {
+    fn is_admin(&self) -> bool {
         self.0.is_admin
     }
 
     /// When the user was made.
-    async fn created_at(&self) -> Option<DateTime<Utc>> {
+    fn created_at(&self) -> Option<DateTime<Utc>> {
         from_millis(self.0.created_at)
     }
 
     /// When the user was locked out; null: may log in.
-    async fn disabled_at(&self) -> Option<DateTime<Utc>> {
+    fn disabled_at(&self) -> Option<DateTime<Utc>> {
         self.0.disabled_at.and_then(from_millis)
     }
 
@@ -94,35 +95,35 @@ pub struct BaseUriGrant {
 pub struct ApiKey(pub entity::api_key::Model);
 
 /// A long-lived secret of a user, for scripts. The secret itself is shown only once, when the key is made.
-#[Object]
+#[row]
 impl ApiKey {
     /// The global id.
-    pub async fn id(&self) -> ID {
+    pub fn id(&self) -> ID {
         GlobalId::ApiKey(self.0.id).encode()
     }
 
     /// What it is for, in its owner's words.
-    async fn label(&self) -> &str {
+    fn label(&self) -> &str {
         &self.0.label
     }
 
     /// When it was made.
-    async fn created_at(&self) -> Option<DateTime<Utc>> {
+    fn created_at(&self) -> Option<DateTime<Utc>> {
         from_millis(self.0.created_at)
     }
 
     /// When it ends by itself; null: never.
-    async fn expires_at(&self) -> Option<DateTime<Utc>> {
+    fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.0.expires_at.and_then(from_millis)
     }
 
     /// When it was revoked; null: it was not.
-    async fn revoked_at(&self) -> Option<DateTime<Utc>> {
+    fn revoked_at(&self) -> Option<DateTime<Utc>> {
         self.0.revoked_at.and_then(from_millis)
     }
 
     /// When it was last used, to the minute.
-    async fn last_used_at(&self) -> Option<DateTime<Utc>> {
+    fn last_used_at(&self) -> Option<DateTime<Utc>> {
         self.0.last_used_at.and_then(from_millis)
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use async_graphql::Object;
 use chrono::{DateTime, Utc};
+use macros::row;
 
 use super::enums::JobStatus;
 use crate::database::Database;
@@ -61,46 +61,46 @@ impl JobAttempt {
 }
 
 /// One attempt at a job.
-#[Object]
+#[row]
 impl JobAttempt {
     /// Counts the attempts at a job; the first is 0 or 1, by the version of Autosubmit.
-    async fn number(&self) -> Option<i32> {
+    fn number(&self) -> Option<i32> {
         int(Some(self.row.number))
     }
 
     /// How it ended, or how it stands; null when the history holds no known status.
     #[graphql(name = "status")]
-    async fn attempt_status(&self) -> Option<JobStatus> {
+    fn attempt_status(&self) -> Option<JobStatus> {
         self.status().map(Into::into)
     }
 
     /// The number of the run that it belongs to.
-    async fn run_number(&self) -> Option<i32> {
+    fn run_number(&self) -> Option<i32> {
         int(self.row.run_number)
     }
 
     /// When it was recorded.
-    async fn created_at(&self) -> Option<DateTime<Utc>> {
+    fn created_at(&self) -> Option<DateTime<Utc>> {
         self.row.created_at.and_then(from_millis)
     }
 
     /// When it was submitted.
-    async fn submitted_at(&self) -> Option<DateTime<Utc>> {
+    fn submitted_at(&self) -> Option<DateTime<Utc>> {
         self.row.submitted_at.and_then(from_millis)
     }
 
     /// When it started.
-    async fn started_at(&self) -> Option<DateTime<Utc>> {
+    fn started_at(&self) -> Option<DateTime<Utc>> {
         self.row.started_at.and_then(from_millis)
     }
 
     /// When it ended.
-    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+    fn finished_at(&self) -> Option<DateTime<Utc>> {
         self.row.finished_at.and_then(from_millis)
     }
 
     /// Seconds from submission to start.
-    async fn queue_seconds(&self) -> Option<i32> {
+    fn queue_seconds(&self) -> Option<i32> {
         int(metrics::queue_seconds(
             self.row.submitted_at,
             self.row.started_at,
@@ -108,7 +108,7 @@ impl JobAttempt {
     }
 
     /// Seconds from start to end; of a running attempt to now.
-    async fn run_seconds(&self) -> Option<i32> {
+    fn run_seconds(&self) -> Option<i32> {
         let row = &self.row;
         int(metrics::run_seconds(
             row.started_at,
@@ -119,64 +119,64 @@ impl JobAttempt {
     }
 
     /// Energy that the scheduler accounted for, in joules.
-    async fn energy_joules(&self) -> Option<f64> {
+    fn energy_joules(&self) -> Option<f64> {
         self.row.energy_joules
     }
 
     /// Nodes that it ran on, as the scheduler accounted; 0 where there is no accounting.
-    async fn node_count(&self) -> Option<i32> {
+    fn node_count(&self) -> Option<i32> {
         int(self.row.node_count)
     }
 
     /// Processors that it ran on, as the scheduler accounted; 0 where there is no accounting.
-    async fn processors(&self) -> Option<i32> {
+    fn processors(&self) -> Option<i32> {
         int(self.row.processors)
     }
 
     /// The longest time it might have run, `HH:MM`.
-    async fn wallclock(&self) -> Option<&str> {
+    fn wallclock(&self) -> Option<&str> {
         self.row.wallclock.as_deref()
     }
 
     /// The platform that it ran on.
-    async fn platform(&self) -> Option<&str> {
+    fn platform(&self) -> Option<&str> {
         self.row.platform.as_deref()
     }
 
     /// The scheduler's queue.
-    async fn queue(&self) -> Option<&str> {
+    fn queue(&self) -> Option<&str> {
         self.row.queue.as_deref()
     }
 
     /// The scheduler's id.
-    async fn remote_id(&self) -> Option<i32> {
+    fn remote_id(&self) -> Option<i32> {
         int(self.row.remote_id)
     }
 
     /// The git commit of the workflow.
-    async fn workflow_commit(&self) -> Option<&str> {
+    fn workflow_commit(&self) -> Option<&str> {
         self.row.workflow_commit.as_deref()
     }
 
     /// The name of the file with its standard output.
-    async fn out_log_name(&self) -> Option<&str> {
+    fn out_log_name(&self) -> Option<&str> {
         self.row.out_log.as_deref()
     }
 
     /// The name of the file with its standard error.
-    async fn err_log_name(&self) -> Option<&str> {
+    fn err_log_name(&self) -> Option<&str> {
         self.row.err_log.as_deref()
     }
 
     /// Simulated years per day: years of the chunk · 86400 / run seconds; a split counts with the whole chunk. Null
     /// unless it is a completed attempt at a job with a chunk.
-    async fn sypd(&self) -> Option<f64> {
+    fn sypd(&self) -> Option<f64> {
         self.speed.sypd
     }
 
     /// Actual simulated years per day: as `sypd`, with the time in the queue and the mean time of the run's completed
     /// POST jobs counted in.
-    async fn asypd(&self) -> Option<f64> {
+    fn asypd(&self) -> Option<f64> {
         self.speed.asypd
     }
 }

@@ -1,9 +1,11 @@
 //! The field's own words.
 
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::Enum;
+use macros::row;
 
 use crate::experiments::read;
 use crate::experiments::status;
+use crate::graphql::json::json_enums;
 
 /// The status of a job, in Autosubmit's words.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -102,11 +104,27 @@ pub enum JobOrderField {
     Date,
 }
 
+json_enums!(JobStatus, ExperimentStatus, ExperimentKind);
+
 /// How many jobs have a status.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(Clone, Debug)]
 pub struct JobCount {
     /// The status.
     pub status: JobStatus,
     /// How many jobs have it.
     pub count: i32,
+}
+
+/// How many jobs have a status.
+#[row]
+impl JobCount {
+    /// The status.
+    fn status(&self) -> JobStatus {
+        self.status
+    }
+
+    /// How many jobs have it.
+    fn count(&self) -> i32 {
+        self.count
+    }
 }

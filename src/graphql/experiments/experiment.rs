@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, Result};
 use chrono::{DateTime, Utc};
+use macros::row;
 
 use super::enums::{ExperimentKind, ExperimentStatus, JobCount};
 use super::filter::{JobFilter, JobOrder};
@@ -21,6 +22,7 @@ use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
 use crate::graphql::level::{ChildList, Level};
 use crate::graphql::number::{count, int};
+use crate::graphql::rows::{Rows, columns, columns_of_page};
 use crate::paging::{PAGE, PageArguments};
 use crate::time::from_millis;
 
@@ -64,91 +66,108 @@ impl Experiment {
 }
 
 /// An Autosubmit experiment: a workflow of jobs on supercomputers.
-#[Object]
+#[row(columns = experiment::Column)]
 impl Experiment {
     /// The global id.
-    pub async fn id(&self) -> ID {
+    #[reads(Expid)]
+    pub fn id(&self) -> ID {
         GlobalId::Experiment(self.row.expid.clone()).encode()
     }
 
     /// The name that Autosubmit gave it: four characters or more, such as `a000`.
-    async fn expid(&self) -> &str {
+    #[reads(Expid)]
+    fn expid(&self) -> &str {
         &self.row.expid
     }
 
     /// What it is about, in its owner's words.
-    async fn description(&self) -> &str {
+    #[reads(Description)]
+    fn description(&self) -> &str {
         &self.row.description
     }
 
     /// Whose it is; null when Autosubmit did not record it.
-    async fn owner(&self) -> Option<&str> {
+    #[reads(Owner)]
+    fn owner(&self) -> Option<&str> {
         self.row.owner.as_deref()
     }
 
     /// The main platform; null when Autosubmit did not record it.
-    async fn hpc(&self) -> Option<&str> {
+    #[reads(Hpc)]
+    fn hpc(&self) -> Option<&str> {
         self.row.hpc.as_deref()
     }
 
     /// The version of Autosubmit that made or last upgraded it.
-    async fn autosubmit_version(&self) -> Option<&str> {
+    #[reads(AutosubmitVersion)]
+    fn autosubmit_version(&self) -> Option<&str> {
         self.row.autosubmit_version.as_deref()
     }
 
     /// What it is for.
-    async fn kind(&self) -> ExperimentKind {
+    #[reads(Kind)]
+    fn kind(&self) -> ExperimentKind {
         status::ExperimentKind::from_code(self.row.kind).into()
     }
 
     /// Whether Autosubmit is at work on it, as the signs of life of its run tell.
-    async fn status(&self) -> ExperimentStatus {
+    #[reads(Status)]
+    fn status(&self) -> ExperimentStatus {
         status::ExperimentStatus::from_code(self.row.status).into()
     }
 
     /// When it was made; null when Autosubmit did not record it.
-    async fn created_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(CreatedAt)]
+    fn created_at(&self) -> Option<DateTime<Utc>> {
         self.row.created_at.and_then(from_millis)
     }
 
     /// When its job list last changed; null when it has none that could be read.
-    async fn modified_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(ModifiedAt)]
+    fn modified_at(&self) -> Option<DateTime<Utc>> {
         self.row.modified_at.and_then(from_millis)
     }
 
     /// When it was found gone from its root; null: it is there.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(ArchivedAt)]
+    fn archived_at(&self) -> Option<DateTime<Utc>> {
         self.row.archived_at.and_then(from_millis)
     }
 
     /// How many chunk units a chunk simulates.
-    async fn chunk_size(&self) -> Option<i32> {
+    #[reads(ChunkSize)]
+    fn chunk_size(&self) -> Option<i32> {
         int(self.row.chunk_size)
     }
 
     /// The unit of a chunk: hour, day, month or year.
-    async fn chunk_unit(&self) -> Option<&str> {
+    #[reads(ChunkUnit)]
+    fn chunk_unit(&self) -> Option<&str> {
         self.row.chunk_unit.as_deref()
     }
 
     /// Where the model's source comes from.
-    async fn model(&self) -> Option<&str> {
+    #[reads(Model)]
+    fn model(&self) -> Option<&str> {
         self.row.model.as_deref()
     }
 
     /// The branch of the model's source.
-    async fn branch(&self) -> Option<&str> {
+    #[reads(Branch)]
+    fn branch(&self) -> Option<&str> {
         self.row.branch.as_deref()
     }
 
     /// The git commit of the workflow.
-    async fn workflow_commit(&self) -> Option<&str> {
+    #[reads(WorkflowCommit)]
+    fn workflow_commit(&self) -> Option<&str> {
         self.row.workflow_commit.as_deref()
     }
 
     /// Jobs by status, as the job list has them now; statuses without jobs are left out. What the history recorded is
     /// in `lastRun` and `runs`: after a repair by hand or a new `create` the two differ.
-    async fn job_counts(&self) -> Vec<JobCount> {
+    #[reads(JobCounts)]
+    fn job_counts(&self) -> Vec<JobCount> {
         read::jobs::kept_counts(&self.row.job_counts)
             .into_iter()
             .map(|(status, jobs)| JobCount {
@@ -159,22 +178,24 @@ impl Experiment {
     }
 
     /// Files of this experiment that could not be read whole.
-    async fn source_problems(&self, ctx: &Context<'_>) -> Result<Vec<SourceProblem>> {
+    #[reads()]
+    async fn source_problems(&self, ctx: &Context<'_>) -> Result<Rows<SourceProblem>> {
         let list = ProblemList;
         let problems = self.level.children(ctx.database()?, &list, self.row.id);
         Ok(problems.await?.into_iter().map(Into::into).collect())
     }
 
     /// The jobs.
+    #[reads(JobCounts)]
     #[allow(clippy::too_many_arguments)]
     async fn jobs(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which jobs.")] filter: Option<JobFilter>,
         #[graphql(desc = "In which order; by name when absent.")] order_by: Option<JobOrder>,
-        #[graphql(desc = "The first so many, at most 1000; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "The first so many, at most 25000; 50 when absent.")] first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 1000.")] last: Option<i64>,
+        #[graphql(desc = "The last so many, at most 25000.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<JobConnection> {
         let page = PageArguments {
@@ -184,12 +205,14 @@ impl Experiment {
             before,
         };
         let counted = ctx.wants_total();
-        let list = JobList::new(filter, order_by, &page).map_err(failed)?;
+        let columns = columns_of_page::<Job, _>(ctx);
+        let list = JobList::new(filter, order_by, &page, columns).map_err(failed)?;
         list.connection(ctx.database()?, &self.level, &self.row, counted)
             .await
     }
 
     /// One job by its name; null when there is none.
+    #[reads()]
     async fn job(
         &self,
         ctx: &Context<'_>,
@@ -199,6 +222,7 @@ impl Experiment {
     }
 
     /// The runs, as the history database recorded them.
+    #[reads()]
     async fn runs(
         &self,
         ctx: &Context<'_>,
@@ -217,22 +241,26 @@ impl Experiment {
             before,
         };
         let counted = ctx.wants_total();
-        let list = RunList::new(order_by, &page).map_err(failed)?;
+        let columns = columns_of_page::<ExperimentRun, _>(ctx);
+        let list = RunList::new(order_by, &page, columns).map_err(failed)?;
         list.connection(ctx.database()?, &self.level, &self.row, counted)
             .await
     }
 
     /// The newest run, as the history database recorded it; null before the first.
+    #[reads()]
     async fn last_run(&self, ctx: &Context<'_>) -> Result<Option<ExperimentRun>> {
+        let list = LastRun(columns::<ExperimentRun, _>([ctx.field()]));
         let run = self
             .level
-            .children(ctx.database()?, &LastRun, self.row.id)
+            .children(ctx.database()?, &list, self.row.id)
             .await?;
         Ok(run.map(|run| ExperimentRun::new(run, &self.row.expid)))
     }
 
     /// The wrappers: jobs that are sent to the scheduler as one.
-    async fn wrappers(&self, ctx: &Context<'_>) -> Result<Vec<Wrapper>> {
+    #[reads()]
+    async fn wrappers(&self, ctx: &Context<'_>) -> Result<Rows<Wrapper>> {
         let (rows, level) = self
             .level
             .children(ctx.database()?, &WrapperList, self.row.id)

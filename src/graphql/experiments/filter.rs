@@ -31,6 +31,10 @@ pub struct ExperimentFilter {
     kind: Option<ExperimentKind>,
     /// Whether Autosubmit is at work on it.
     status: Option<ExperimentStatus>,
+    /// Only those made after this time.
+    created_after: Option<DateTime<Utc>>,
+    /// Only those made before this time.
+    created_before: Option<DateTime<Utc>>,
     /// True: only experiments that are gone from their root. When absent or false: only those that are there.
     archived: Option<bool>,
 }
@@ -52,6 +56,8 @@ impl TryFrom<ExperimentFilter> for experiments_read::ExperimentFilter {
             kind: filter.kind.map(Into::into),
             status: filter.status.map(Into::into),
             archived: Some(filter.archived.unwrap_or(false)),
+            created_after: filter.created_after.map(|time| time.millis()),
+            created_before: filter.created_before.map(|time| time.millis()),
         })
     }
 }

@@ -1,10 +1,11 @@
 //! The type `Job`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, Result};
 use chrono::{DateTime, Utc};
+use macros::row;
 
 use super::attempt::{AttemptList, JobAttempt};
 use super::enums::JobStatus;
@@ -14,7 +15,7 @@ use super::log::LogFile;
 use crate::database::Database;
 use crate::entity::{experiment, job};
 use crate::experiments::read::jobs::{self as jobs_read};
-use crate::experiments::read::neighbours::{self, Direction};
+use crate::experiments::read::neighbours::{self, Direction, KnownJobs};
 use crate::experiments::readers::LogStream;
 use crate::experiments::{metrics, read, status};
 use crate::failure::Failure;
@@ -23,7 +24,9 @@ use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
 use crate::graphql::level::{ChildList, Level};
 use crate::graphql::number::int;
-use crate::paging::{self, Ordering, Page, PageArguments, Slice};
+use crate::graphql::rows::{Rows, columns};
+use crate::narrow::Columns;
+use crate::paging::{self, Page, PageArguments, Slice};
 use crate::time::{Millis, from_millis};
 
 /// A job of an experiment: one task in its workflow.
@@ -44,9 +47,9 @@ connection!(
 
 impl Job {
     /// A job on the level of all that were loaded with it.
-    pub fn new(row: job::Model, expid: &Arc<str>, level: &Arc<Level>) -> Self {
+    pub fn new(row: Arc<job::Model>, expid: &Arc<str>, level: &Arc<Level>) -> Self {
         Self {
-            row: Arc::new(row),
+            row,
             expid: Arc::clone(expid),
             level: Arc::clone(level),
         }
@@ -78,15 +81,16 @@ impl Job {
     /// A job that was asked for alone.
     pub fn single(row: job::Model, expid: &str) -> Self {
         let level = Level::new(vec![row.id], vec![row.experiment_id]);
-        Self::new(row, &Arc::from(expid), &level)
+        Self::new(Arc::new(row), &Arc::from(expid), &level)
     }
 
     fn status(&self) -> status::JobStatus {
         status::JobStatus::from_code(self.row.status.into()).unwrap_or(status::JobStatus::Unknown)
     }
 
-    async fn neighbours(&self, ctx: &Context<'_>, direction: Direction) -> Result<Vec<Self>> {
-        let list = NeighbourList(direction);
+    async fn neighbours(&self, ctx: &Context<'_>, direction: Direction) -> Result<Rows<Self>> {
+        let columns = columns::<Self, _>([ctx.field()]);
+        let list = NeighbourList { direction, columns };
         let (rows, level) = self
             .level
             .children(ctx.database()?, &list, self.row.id)
@@ -102,106 +106,126 @@ impl Job {
 }
 
 /// A job of an experiment: one task in its workflow.
-#[Object]
+#[row(columns = job::Column)]
 impl Job {
     /// The global id.
-    pub async fn id(&self) -> ID {
+    #[reads(Name)]
+    pub fn id(&self) -> ID {
         GlobalId::Job(self.expid.to_string(), self.row.name.clone()).encode()
     }
 
     /// The name: expid, start date, member, chunk, split and section, as far as the job has them.
-    async fn name(&self) -> &str {
+    #[reads(Name)]
+    fn name(&self) -> &str {
         &self.row.name
     }
 
     /// The status.
     #[graphql(name = "status")]
-    async fn job_status(&self) -> JobStatus {
+    #[reads(Status)]
+    fn job_status(&self) -> JobStatus {
         self.status().into()
     }
 
     /// What kind of task it is, such as `SIM` or `POST`: the section of the configuration that defines it.
-    async fn section(&self) -> Option<&str> {
+    #[reads(Section)]
+    fn section(&self) -> Option<&str> {
         self.row.section.as_deref()
     }
 
     /// The start date that the job belongs to; null when it runs once for all.
-    async fn date(&self) -> Option<DateTime<Utc>> {
+    #[reads(Date)]
+    fn date(&self) -> Option<DateTime<Utc>> {
         self.row.date.and_then(from_millis)
     }
 
     /// The ensemble member that the job belongs to.
-    async fn member(&self) -> Option<&str> {
+    #[reads(Member)]
+    fn member(&self) -> Option<&str> {
         self.row.member.as_deref()
     }
 
     /// The chunk of simulated time that the job works on, from 1.
-    async fn chunk(&self) -> Option<i32> {
+    #[reads(Chunk)]
+    fn chunk(&self) -> Option<i32> {
         int(self.row.chunk)
     }
 
     /// Which of the job's splits this is, from 1; null when it is not split.
-    async fn split(&self) -> Option<i32> {
+    #[reads(Split)]
+    fn split(&self) -> Option<i32> {
         int(self.row.split)
     }
 
     /// Into how many splits the work is divided; null when it is not.
-    async fn splits(&self) -> Option<i32> {
+    #[reads(Splits)]
+    fn splits(&self) -> Option<i32> {
         int(self.row.splits)
     }
 
     /// The lower, the earlier among jobs that are ready.
-    async fn priority(&self) -> Option<i32> {
+    #[reads(Priority)]
+    fn priority(&self) -> Option<i32> {
         int(self.row.priority)
     }
 
     /// The platform that it runs on, from the configuration, else from the newest attempt.
-    async fn platform(&self) -> Option<&str> {
+    #[reads(Platform)]
+    fn platform(&self) -> Option<&str> {
         self.row.platform.as_deref()
     }
 
     /// The scheduler's queue, from the configuration, else from the newest attempt.
-    async fn queue(&self) -> Option<&str> {
+    #[reads(Queue)]
+    fn queue(&self) -> Option<&str> {
         self.row.queue.as_deref()
     }
 
     /// Processors asked for, from the configuration, else those that the newest attempt used.
-    async fn processors(&self) -> Option<i32> {
+    #[reads(Processors)]
+    fn processors(&self) -> Option<i32> {
         int(self.row.processors)
     }
 
     /// The longest time it may run, `HH:MM`.
-    async fn wallclock(&self) -> Option<&str> {
+    #[reads(Wallclock)]
+    fn wallclock(&self) -> Option<&str> {
         self.row.wallclock.as_deref()
     }
 
     /// The scheduler's id of the newest attempt.
-    async fn remote_id(&self) -> Option<i32> {
+    #[reads(RemoteId)]
+    fn remote_id(&self) -> Option<i32> {
         int(self.row.remote_id)
     }
 
     /// The git commit of the workflow at the newest attempt.
-    async fn workflow_commit(&self) -> Option<&str> {
+    #[reads(WorkflowCommit)]
+    fn workflow_commit(&self) -> Option<&str> {
         self.row.workflow_commit.as_deref()
     }
 
     /// When it was submitted to reach its present status; null when the history knows of no attempt in this status.
-    async fn submitted_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(SubmittedAt)]
+    fn submitted_at(&self) -> Option<DateTime<Utc>> {
         self.row.submitted_at.and_then(from_millis)
     }
 
     /// When it started; null as with `submittedAt`.
-    async fn started_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(StartedAt)]
+    fn started_at(&self) -> Option<DateTime<Utc>> {
         self.row.started_at.and_then(from_millis)
     }
 
     /// When it ended; null as with `submittedAt`.
-    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(FinishedAt)]
+    fn finished_at(&self) -> Option<DateTime<Utc>> {
         self.row.finished_at.and_then(from_millis)
     }
 
     /// Seconds from submission to start.
-    async fn queue_seconds(&self) -> Option<i32> {
+    #[reads(SubmittedAt, StartedAt)]
+    fn queue_seconds(&self) -> Option<i32> {
         int(metrics::queue_seconds(
             self.row.submitted_at,
             self.row.started_at,
@@ -209,7 +233,8 @@ impl Job {
     }
 
     /// Seconds from start to end; of a running job to now.
-    async fn run_seconds(&self) -> Option<i32> {
+    #[reads(StartedAt, FinishedAt, Status)]
+    fn run_seconds(&self) -> Option<i32> {
         let row = &self.row;
         let now = Utc::now().millis();
         int(metrics::run_seconds(
@@ -221,24 +246,26 @@ impl Job {
     }
 
     /// The jobs that it waits for, by name.
-    async fn parents(&self, ctx: &Context<'_>) -> Result<Vec<Job>> {
+    #[reads(below)]
+    async fn parents(&self, ctx: &Context<'_>) -> Result<Rows<Job>> {
         self.neighbours(ctx, Direction::Parents).await
     }
 
     /// The jobs that wait for it, by name.
-    async fn children(&self, ctx: &Context<'_>) -> Result<Vec<Job>> {
+    #[reads(below)]
+    async fn children(&self, ctx: &Context<'_>) -> Result<Rows<Job>> {
         self.neighbours(ctx, Direction::Children).await
     }
 
     /// The attempts at it, the newest first, as the history database recorded them.
-    async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<JobAttempt>> {
+    #[reads()]
+    async fn attempts(&self, ctx: &Context<'_>) -> Result<Rows<JobAttempt>> {
         let ahead = ctx.look_ahead();
         let list = AttemptList {
             speed: ahead.field("sypd").exists() || ahead.field("asypd").exists(),
         };
-        self.level
-            .children(ctx.database()?, &list, self.row.id)
-            .await
+        let attempts = self.level.children(ctx.database()?, &list, self.row.id);
+        Ok(attempts.await?.into())
     }
 
     /// The standard output of the newest attempt; null when there is no such file.
@@ -252,9 +279,11 @@ impl Job {
     }
 
     /// The experiment that it belongs to.
+    #[reads()]
     async fn experiment(&self, ctx: &Context<'_>) -> Result<Option<Experiment>> {
+        let list = ExperimentOfJob(columns::<Experiment, _>([ctx.field()]));
         self.level
-            .children(ctx.database()?, &ExperimentOfJob, self.row.experiment_id)
+            .children(ctx.database()?, &list, self.row.experiment_id)
             .await
     }
 }
@@ -264,8 +293,8 @@ impl Job {
 pub(super) struct JobList {
     filter: jobs_read::JobFilter,
     order: jobs_read::JobOrder,
-    ordering: Ordering,
     page: Page,
+    columns: Columns<job::Model>,
 }
 
 impl JobList {
@@ -274,14 +303,14 @@ impl JobList {
         filter: Option<JobFilter>,
         order: Option<JobOrder>,
         page: &PageArguments,
+        columns: Columns<job::Model>,
     ) -> Result<Self, Failure> {
-        let order = order.map(Into::into).unwrap_or_default();
-        let ordering = jobs_read::JobOrder::ordering(order);
+        let order: jobs_read::JobOrder = order.map(Into::into).unwrap_or_default();
         Ok(Self {
             filter: filter.unwrap_or_default().try_into()?,
-            page: page.resolve(jobs_read::PAGE, &ordering)?,
+            page: page.resolve(jobs_read::PAGE, &order.ordering())?,
             order,
-            ordering,
+            columns,
         })
     }
 
@@ -307,17 +336,16 @@ impl JobList {
             }
         };
         let expid = Arc::from(experiment.expid.as_str());
-        Ok(JobConnection::new(
-            slice,
-            total,
-            |row| paging::encode_cursor(&self.ordering, &self.order.key(row)),
-            |row| Job::new(row, &expid, &jobs),
-        ))
+        let slice = slice.map(|row| Job::new(row, &expid, &jobs));
+        let (order, ordering) = (self.order, self.order.ordering());
+        Ok(JobConnection::new(slice, total, move |job| {
+            paging::encode_cursor(&ordering, &order.key(&job.row))
+        }))
     }
 }
 
 impl ChildList for JobList {
-    type Children = (Slice<job::Model>, Arc<Level>);
+    type Children = (Slice<Arc<job::Model>>, Arc<Level>);
 
     async fn load(
         &self,
@@ -328,20 +356,55 @@ impl ChildList for JobList {
             database,
             level.parents(),
             &self.filter,
-            &self.ordering,
+            self.order,
             &self.page,
-        )
-        .await?;
-        let jobs = slices
-            .values()
-            .flat_map(|slice| &slice.rows)
-            .map(|row| row.id);
-        let jobs = Level::new(jobs.collect(), level.experiments().to_vec());
+            self.columns,
+        );
+        let slices: HashMap<i64, Slice<Arc<job::Model>>> = slices
+            .await?
+            .into_iter()
+            .map(|(experiment, slice)| (experiment, slice.map(Arc::new)))
+            .collect();
+        let rows = slices.values().flat_map(|slice| &slice.rows);
+        let jobs = job_level(rows, level.experiments(), self.columns);
         Ok(slices
             .into_iter()
             .map(|(experiment, slice)| (experiment, (slice, Arc::clone(&jobs))))
             .collect())
     }
+}
+
+/// The rows of the jobs of a level, which are often each other's neighbours.
+struct JobRows {
+    columns: Columns<job::Model>,
+    rows: Vec<Arc<job::Model>>,
+    by_id: OnceLock<KnownJobs>,
+}
+
+impl JobRows {
+    /// The rows by their ids, if they have these columns.
+    fn with(&self, columns: Columns<job::Model>) -> Option<&KnownJobs> {
+        let by_id = |row: &Arc<job::Model>| (row.id, Arc::clone(row));
+        self.columns.contain(columns).then(|| {
+            self.by_id
+                .get_or_init(|| self.rows.iter().map(by_id).collect())
+        })
+    }
+}
+
+/// The level of jobs that were read together, with these columns.
+fn job_level<'a>(
+    rows: impl Iterator<Item = &'a Arc<job::Model>>,
+    experiments: &[i64],
+    columns: Columns<job::Model>,
+) -> Arc<Level> {
+    let rows = JobRows {
+        columns,
+        rows: rows.cloned().collect(),
+        by_id: OnceLock::new(),
+    };
+    let jobs = rows.rows.iter().map(|row| row.id).collect();
+    Level::with_rows(jobs, experiments.to_vec(), rows)
 }
 
 /// How many jobs of experiments a filter lets through.
@@ -358,7 +421,7 @@ impl ChildList for JobTotal {
 
 /// The experiments of the jobs of a level, by their own row ids.
 #[derive(Clone, Copy, Hash, PartialEq, Eq)]
-struct ExperimentOfJob;
+struct ExperimentOfJob(Columns<experiment::Model>);
 
 impl ChildList for ExperimentOfJob {
     type Children = Option<Experiment>;
@@ -368,7 +431,7 @@ impl ChildList for ExperimentOfJob {
         database: &Database,
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        let rows = read::experiments::by_ids(database, level.experiments()).await?;
+        let rows = read::experiments::by_ids(database, level.experiments(), self.0).await?;
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let next = Level::new(ids.clone(), ids);
         let experiment = |row: experiment::Model| (row.id, Some(Experiment::on_level(row, &next)));
@@ -378,7 +441,10 @@ impl ChildList for ExperimentOfJob {
 
 /// The neighbours of jobs.
 #[derive(Clone, Copy, Hash, PartialEq, Eq)]
-struct NeighbourList(Direction);
+struct NeighbourList {
+    direction: Direction,
+    columns: Columns<job::Model>,
+}
 
 impl ChildList for NeighbourList {
     type Children = (Vec<Arc<job::Model>>, Arc<Level>);
@@ -388,18 +454,24 @@ impl ChildList for NeighbourList {
         database: &Database,
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        let found =
-            neighbours::of_jobs(database, level.experiments(), level.parents(), self.0).await?;
-        let mut ids: Vec<i64> = found.values().flatten().map(|row| row.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let next = Level::new(ids, level.experiments().to_vec());
+        let (experiments, columns) = (level.experiments(), self.columns);
+        let none = KnownJobs::new();
+        let known = level.rows::<JobRows>().and_then(|rows| rows.with(columns));
+        let found = neighbours::of_jobs(
+            database,
+            experiments,
+            level.parents(),
+            self.direction,
+            known.unwrap_or(&none),
+            columns,
+        );
+        let found = found.await?;
+        let distinct: HashMap<i64, &Arc<job::Model>> =
+            found.values().flatten().map(|row| (row.id, row)).collect();
+        let next = job_level(distinct.into_values(), experiments, columns);
         Ok(found
             .into_iter()
-            .map(|(job, rows)| {
-                let rows = rows.into_iter().map(Arc::new).collect();
-                (job, (rows, Arc::clone(&next)))
-            })
+            .map(|(job, rows)| (job, (rows, Arc::clone(&next))))
             .collect())
     }
 }

@@ -1,33 +1,50 @@
 //! What could not be read.
 
-use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
+use macros::row;
 
 use crate::entity::source_problem;
 use crate::graphql::connection::connection;
 use crate::time::from_millis;
 
 /// A file of a source that could not be read whole. While it is broken, what it told before is kept.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct SourceProblem {
+#[derive(Clone)]
+pub struct SourceProblem(source_problem::Model);
+
+/// A file of a source that could not be read whole. While it is broken, what it told before is kept.
+#[row]
+impl SourceProblem {
     /// The file, relative to the root of its source.
-    pub source: String,
+    fn source(&self) -> &str {
+        &self.0.path
+    }
+
     /// What is wrong with it.
-    pub message: String,
+    fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The experiment that it belongs to; null for central files.
-    pub expid: Option<String>,
+    fn expid(&self) -> Option<&str> {
+        Some(self.0.owner.as_str()).filter(|owner| !owner.is_empty())
+    }
+
     /// When this was first seen.
-    pub first_seen_at: Option<DateTime<Utc>>,
+    fn first_seen_at(&self) -> Option<DateTime<Utc>> {
+        from_millis(self.0.first_seen_at)
+    }
+}
+
+impl SourceProblem {
+    /// The row.
+    pub fn row(&self) -> &source_problem::Model {
+        &self.0
+    }
 }
 
 impl From<source_problem::Model> for SourceProblem {
     fn from(row: source_problem::Model) -> Self {
-        Self {
-            source: row.path,
-            message: row.message,
-            expid: Some(row.owner).filter(|owner| !owner.is_empty()),
-            first_seen_at: from_millis(row.first_seen_at),
-        }
+        Self(row)
     }
 }
 

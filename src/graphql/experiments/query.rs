@@ -5,10 +5,11 @@ use async_graphql::{Context, Object, Result};
 use super::experiment::{EXPERIMENT_PAGE, Experiment, ExperimentConnection};
 use super::filter::{self, ExperimentFilter, ExperimentOrder};
 use super::job::Job;
-use super::problem::SourceProblemConnection;
+use super::problem::{SourceProblem, SourceProblemConnection};
 use crate::experiments::read;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::level::Level;
+use crate::graphql::rows::{columns, columns_of_page};
 use crate::paging::{self, PAGE, PageArguments};
 
 /// Questions about experiments.
@@ -43,7 +44,8 @@ impl ExperimentsQuery {
             before,
         };
         let page = page.resolve(EXPERIMENT_PAGE, &ordering).map_err(failed)?;
-        let slice = read::experiments::page(database, &filter, &ordering, &page).await;
+        let columns = columns_of_page::<Experiment, _>(ctx);
+        let slice = read::experiments::page(database, &filter, &order, &page, columns).await;
         let slice = slice.map_err(failed)?;
         let total = if ctx.wants_total() {
             let count = read::experiments::count(database, &filter).await;
@@ -53,12 +55,10 @@ impl ExperimentsQuery {
         };
         let ids: Vec<i64> = slice.rows.iter().map(|row| row.id).collect();
         let level = Level::new(ids.clone(), ids);
-        Ok(ExperimentConnection::new(
-            slice,
-            total,
-            |row| paging::encode_cursor(&ordering, &order.key(row)),
-            |row| Experiment::on_level(row, &level),
-        ))
+        let slice = slice.map(|row| Experiment::on_level(row, &level));
+        Ok(ExperimentConnection::new(slice, total, move |experiment| {
+            paging::encode_cursor(&ordering, &order.key(&experiment.row))
+        }))
     }
 
     /// One experiment by its expid; null when there is none.
@@ -71,7 +71,8 @@ impl ExperimentsQuery {
         if expid.contains('\0') {
             return Ok(None);
         }
-        let row = read::experiments::by_expid(ctx.database()?, &expid).await;
+        let columns = columns::<Experiment, _>([ctx.field()]);
+        let row = read::experiments::narrow_by_expid(ctx.database()?, &expid, columns).await;
         Ok(row.map_err(failed)?.map(Experiment::single))
     }
 
@@ -117,11 +118,9 @@ impl ExperimentsQuery {
         } else {
             None
         };
-        Ok(SourceProblemConnection::new(
-            slice,
-            total,
-            |row| paging::encode_cursor(&ordering, &read::problems::key(row)),
-            Into::into,
-        ))
+        let slice = slice.map(SourceProblem::from);
+        Ok(SourceProblemConnection::new(slice, total, move |problem| {
+            paging::encode_cursor(&ordering, &read::problems::key(problem.row()))
+        }))
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, InputObject, Object, Result};
+use async_graphql::{Enum, ID, InputObject, Result};
 use chrono::{DateTime, Utc};
+use macros::row;
 
 use super::enums::{JobCount, JobStatus, OrderDirection};
 use crate::database::Database;
@@ -15,6 +16,7 @@ use crate::graphql::connection::connection;
 use crate::graphql::id::GlobalId;
 use crate::graphql::level::{ChildList, Level};
 use crate::graphql::number::{count, int};
+use crate::narrow::Columns;
 use crate::paging::{self, Ordering, PAGE, Page, PageArguments, Slice};
 use crate::time::from_millis;
 
@@ -41,59 +43,76 @@ impl ExperimentRun {
             expid: Arc::from(expid),
         }
     }
+
+    fn on_level(row: experiment_run::Model, expid: &Arc<str>) -> Self {
+        Self {
+            row: Arc::new(row),
+            expid: Arc::clone(expid),
+        }
+    }
 }
 
 /// A run of an experiment, from one `create` or restart to the next, as the history database recorded it.
-#[Object]
+#[row(columns = experiment_run::Column)]
 impl ExperimentRun {
     /// The global id.
-    pub async fn id(&self) -> ID {
+    #[reads(Number)]
+    pub fn id(&self) -> ID {
         GlobalId::ExperimentRun(self.expid.to_string(), self.row.number).encode()
     }
 
     /// Counts the runs of an experiment from 1.
-    async fn number(&self) -> Option<i32> {
+    #[reads(Number)]
+    fn number(&self) -> Option<i32> {
         int(Some(self.row.number))
     }
 
     /// When it was opened.
-    async fn created_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(CreatedAt)]
+    fn created_at(&self) -> Option<DateTime<Utc>> {
         self.row.created_at.and_then(from_millis)
     }
 
     /// When its record last changed.
-    async fn modified_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(ModifiedAt)]
+    fn modified_at(&self) -> Option<DateTime<Utc>> {
         self.row.modified_at.and_then(from_millis)
     }
 
     /// When it started; null: not yet.
-    async fn started_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(StartedAt)]
+    fn started_at(&self) -> Option<DateTime<Utc>> {
         self.row.started_at.and_then(from_millis)
     }
 
     /// When it ended; null: not yet.
-    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+    #[reads(FinishedAt)]
+    fn finished_at(&self) -> Option<DateTime<Utc>> {
         self.row.finished_at.and_then(from_millis)
     }
 
     /// The unit of a chunk in this run: hour, day, month or year.
-    async fn chunk_unit(&self) -> Option<&str> {
+    #[reads(ChunkUnit)]
+    fn chunk_unit(&self) -> Option<&str> {
         self.row.chunk_unit.as_deref()
     }
 
     /// How many chunk units a chunk simulated in this run.
-    async fn chunk_size(&self) -> Option<i32> {
+    #[reads(ChunkSize)]
+    fn chunk_size(&self) -> Option<i32> {
         int(self.row.chunk_size)
     }
 
     /// How many jobs it had, as the history recorded.
-    async fn total_jobs(&self) -> i32 {
+    #[reads(Total)]
+    fn total_jobs(&self) -> i32 {
         count(self.row.total)
     }
 
     /// Jobs by status, as the history recorded them when it was last refreshed; of the six statuses that it counts,
     /// those without jobs are left out. What the job list says now is in `Experiment.jobCounts`.
-    async fn job_counts(&self) -> Vec<JobCount> {
+    #[reads(Suspended, Submitted, Queuing, Running, Failed, Completed)]
+    fn job_counts(&self) -> Vec<JobCount> {
         let row = &self.row;
         [
             (JobStatus::Suspended, row.suspended),
@@ -135,17 +154,26 @@ pub struct RunOrder {
 pub(super) struct RunList {
     ordering: Ordering,
     page: Page,
+    columns: Columns<experiment_run::Model>,
 }
 
 impl RunList {
     /// Checks what was asked for.
-    pub fn new(order: Option<RunOrder>, page: &PageArguments) -> Result<Self, Failure> {
+    pub fn new(
+        order: Option<RunOrder>,
+        page: &PageArguments,
+        columns: Columns<experiment_run::Model>,
+    ) -> Result<Self, Failure> {
         let descending = order.is_none_or(|order| match order.field {
             RunOrderField::Number => order.direction == OrderDirection::Desc,
         });
         let ordering = runs_read::by_number(descending);
         let page = page.resolve(PAGE, &ordering)?;
-        Ok(Self { ordering, page })
+        Ok(Self {
+            ordering,
+            page,
+            columns,
+        })
     }
 
     /// The page of one experiment on a level.
@@ -162,12 +190,12 @@ impl RunList {
         } else {
             None
         };
-        Ok(ExperimentRunConnection::new(
-            slice,
-            total,
-            |row| paging::encode_cursor(&self.ordering, &runs_read::key(row)),
-            |row| ExperimentRun::new(row, &experiment.expid),
-        ))
+        let expid = Arc::from(experiment.expid.as_str());
+        let slice = slice.map(|row| ExperimentRun::on_level(row, &expid));
+        let ordering = self.ordering.clone();
+        Ok(ExperimentRunConnection::new(slice, total, move |run| {
+            paging::encode_cursor(&ordering, &runs_read::key(&run.row))
+        }))
     }
 }
 
@@ -179,7 +207,8 @@ impl ChildList for RunList {
         database: &Database,
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        runs_read::of_experiments(database, level.parents(), &self.ordering, &self.page).await
+        let (parents, columns) = (level.parents(), self.columns);
+        runs_read::of_experiments(database, parents, &self.ordering, &self.page, columns).await
     }
 }
 
@@ -197,7 +226,7 @@ impl ChildList for RunTotal {
 
 /// The newest run of experiments.
 #[derive(Clone, Copy, Hash, PartialEq, Eq)]
-pub(super) struct LastRun;
+pub(super) struct LastRun(pub Columns<experiment_run::Model>);
 
 impl ChildList for LastRun {
     type Children = Option<experiment_run::Model>;
@@ -213,7 +242,8 @@ impl ChildList for LastRun {
             from: None,
         };
         let newest = runs_read::by_number(true);
-        let slices = runs_read::of_experiments(database, level.parents(), &newest, &page).await?;
+        let slices =
+            runs_read::of_experiments(database, level.parents(), &newest, &page, self.0).await?;
         Ok(slices
             .into_iter()
             .map(|(experiment, slice)| (experiment, slice.rows.into_iter().next()))

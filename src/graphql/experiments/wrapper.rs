@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, Result};
+use macros::row;
 
 use super::filter::JobFilter;
 use super::job::{Job, JobConnection};
@@ -36,10 +37,10 @@ impl Wrapper {
 }
 
 /// Jobs that are sent to the scheduler as one.
-#[Object]
+#[row]
 impl Wrapper {
     /// The name that Autosubmit gave it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.row.name
     }
 
@@ -48,9 +49,9 @@ impl Wrapper {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which jobs.")] filter: Option<JobFilter>,
-        #[graphql(desc = "The first so many, at most 1000; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "The first so many, at most 25000; 50 when absent.")] first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 1000.")] last: Option<i64>,
+        #[graphql(desc = "The last so many, at most 25000.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<JobConnection> {
         let order = JobOrder::default();
@@ -68,13 +69,12 @@ impl Wrapper {
             .children(ctx.database()?, &list, self.row.id)
             .await?;
         let total = i64::try_from(rows.len()).ok();
-        let rows = rows.iter().map(|row| (order.key(row), row.as_ref()));
-        Ok(JobConnection::new(
-            paging::cut(rows.collect(), &page),
-            total,
-            |row| paging::encode_cursor(&ordering, &order.key(row)),
-            |row| Job::new(row.clone(), &self.expid, &jobs),
-        ))
+        let rows = rows.iter().map(|row| (order.key(row), row));
+        let slice = paging::cut(rows.collect(), &page);
+        let slice = slice.map(|row| Job::new(Arc::clone(row), &self.expid, &jobs));
+        Ok(JobConnection::new(slice, total, move |job| {
+            paging::encode_cursor(&ordering, &order.key(&job.row))
+        }))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The types of background work.
 
-use async_graphql::{Enum, ID, Object, SimpleObject};
+use async_graphql::{Enum, ID, SimpleObject};
 use chrono::{DateTime, Utc};
+use macros::row;
 
 use crate::graphql::id::GlobalId;
+use crate::graphql::json::json_enums;
 use crate::graphql::number::count;
 use crate::time::from_millis;
 use crate::workers;
@@ -33,6 +35,8 @@ pub enum WorkerKind {
     /// Cuts old events off the log of changes.
     EventRetention,
 }
+
+json_enums!(WorkerStatus, WorkerKind);
 
 /// How a run of a worker ended.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -96,65 +100,65 @@ impl From<workers::LastRun> for WorkerRun {
 pub struct Worker(pub workers::Snapshot);
 
 /// Background work by name. One process of all that share the database does it at a time.
-#[Object]
+#[row]
 impl Worker {
     /// The global id.
-    pub async fn id(&self) -> ID {
+    pub fn id(&self) -> ID {
         GlobalId::Worker(self.0.name.clone()).encode()
     }
 
     /// The name, such as `autosubmit-mirror-1`.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Of which kind it is.
-    async fn kind(&self) -> WorkerKind {
+    fn kind(&self) -> WorkerKind {
         self.0.kind.into()
     }
 
     /// What it is doing.
-    async fn status(&self) -> WorkerStatus {
+    fn status(&self) -> WorkerStatus {
         self.0.status.into()
     }
 
     /// How often it runs, for people, such as `every 10s`.
-    async fn schedule(&self) -> &str {
+    fn schedule(&self) -> &str {
         &self.0.schedule
     }
 
     /// The machine whose process does the work, or did it last if that process is gone; null: it was given back.
-    async fn host(&self) -> Option<&str> {
+    fn host(&self) -> Option<&str> {
         self.0.host.as_deref()
     }
 
     /// When a process last said that it does this work; null: none has yet.
-    async fn heartbeat_at(&self) -> Option<DateTime<Utc>> {
+    fn heartbeat_at(&self) -> Option<DateTime<Utc>> {
         self.0.heartbeat_at.and_then(from_millis)
     }
 
     /// When the next run is due; null while a run is under way or the worker is paused.
-    async fn next_due_at(&self) -> Option<DateTime<Utc>> {
+    fn next_due_at(&self) -> Option<DateTime<Utc>> {
         self.0.next_due_at.and_then(from_millis)
     }
 
     /// Since when it is paused; null: it is not. A run that was under way then still comes to its end.
-    async fn paused_at(&self) -> Option<DateTime<Utc>> {
+    fn paused_at(&self) -> Option<DateTime<Utc>> {
         self.0.paused_at.and_then(from_millis)
     }
 
     /// When somebody asked for a run that has not begun yet; null: nobody did.
-    async fn requested_at(&self) -> Option<DateTime<Utc>> {
+    fn requested_at(&self) -> Option<DateTime<Utc>> {
         self.0.requested_at.and_then(from_millis)
     }
 
     /// When the run that is under way began; null: none is.
-    async fn running_since(&self) -> Option<DateTime<Utc>> {
+    fn running_since(&self) -> Option<DateTime<Utc>> {
         self.0.running_since.and_then(from_millis)
     }
 
     /// How many runs have failed in a row.
-    async fn failures(&self) -> i32 {
+    fn failures(&self) -> i32 {
         count(self.0.failures)
     }
 
