@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use migrations::{Migrator, MigratorTrait};
-use sea_orm::sea_query::{Expr, Func, IntoColumnRef, Query, SimpleExpr};
+use sea_orm::sea_query::{ArrayType, Expr, Func, IntoColumnRef, Query, SimpleExpr};
+use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
     DbErr, IntoDatabaseExecutor, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    Value,
 };
 
 use crate::config::DatabaseConfig;
@@ -77,7 +79,10 @@ impl Database {
             let mut options = options(url, config.max_connections);
             options
                 .set_application_name("labql")
-                .test_before_acquire_if_idle_for(IDLE_BEFORE_TEST);
+                .test_before_acquire_if_idle_for(IDLE_BEFORE_TEST)
+                .map_sqlx_postgres_pool_opts(|pool| {
+                    pool.after_connect(|connection, _| plan_once(connection).boxed())
+                });
             let pool = connect(options).await?;
             Ok(Self {
                 read: pool.clone(),
@@ -228,10 +233,8 @@ pub fn is_one_of(
 
 /// Ids as an array of PostgreSQL.
 pub fn id_array(ids: &[i64]) -> SimpleExpr {
-    let mut text = json_array(ids).replace('[', "{");
-    text.truncate(text.len().saturating_sub(1));
-    text.push('}');
-    sea_orm::sea_query::ExprTrait::cast_as(Expr::value(text), "bigint[]")
+    let ids = ids.iter().map(|id| Value::from(*id)).collect();
+    Expr::value(Value::Array(ArrayType::BigInt, Some(Box::new(ids))))
 }
 
 fn json_array(ids: &[i64]) -> String {
@@ -269,6 +272,13 @@ async fn is_out_of_transaction(connection: &mut SqliteConnection) -> Result<bool
     // What was left to do, such as the roll-back of a transaction that was dropped, is done before the answer.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
+}
+
+/// Has PostgreSQL plan a prepared statement once and not for each of its values: each of our statements has an index that
+/// serves it whatever they are, and planning takes longer than reading a page.
+async fn plan_once(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let set = sqlx::query("SET plan_cache_mode = force_generic_plan");
+    set.execute(connection).await.map(drop)
 }
 
 async fn ensure_schema<'c, C>(connection: &'c C, upgrade: bool) -> Result<(), DatabaseError>

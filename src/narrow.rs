@@ -148,15 +148,53 @@ pub async fn all<M: Narrow>(
     columns: Columns<M>,
 ) -> Result<Vec<M>, DbErr> {
     let columns: Vec<M::Column> = columns.iter().collect();
-    let statement = database.get_database_backend().build(query);
-    let mut stream = database.stream_raw(statement).await?;
-    let mut models = Vec::new();
-    while let Some(row) = stream.try_next().await? {
-        let mut model = M::default();
-        for (place, column) in columns.iter().enumerate() {
-            model.set(*column, Cell::new(&row, place))?;
-        }
-        models.push(model);
+    each(database, query, |row| model(row, &columns, 0)).await
+}
+
+/// The rows of a query that begins with an id and then has these columns.
+pub async fn pairs<M: Narrow>(
+    database: &DatabaseConnection,
+    query: &SelectStatement,
+    columns: Columns<M>,
+) -> Result<Vec<(i64, M)>, DbErr> {
+    let columns: Vec<M::Column> = columns.iter().collect();
+    each(database, query, |row| {
+        Ok((Cell::new(row, 0).get()?, model(row, &columns, 1)?))
+    })
+    .await
+}
+
+/// The rows of a query for two ids.
+pub async fn tuples(
+    database: &DatabaseConnection,
+    query: &SelectStatement,
+) -> Result<Vec<(i64, i64)>, DbErr> {
+    each(database, query, |row| {
+        Ok((Cell::new(row, 0).get()?, Cell::new(row, 1).get()?))
+    })
+    .await
+}
+
+/// A model of the values of these columns, the first of which is at this place.
+fn model<M: Narrow>(row: &QueryResult, columns: &[M::Column], from: usize) -> Result<M, DbErr> {
+    let mut model = M::default();
+    for (place, column) in columns.iter().enumerate() {
+        model.set(*column, Cell::new(row, from + place))?;
     }
-    Ok(models)
+    Ok(model)
+}
+
+/// What is made of each row, as the rows come.
+async fn each<T>(
+    database: &DatabaseConnection,
+    query: &SelectStatement,
+    make: impl Fn(&QueryResult) -> Result<T, DbErr>,
+) -> Result<Vec<T>, DbErr> {
+    let statement = database.get_database_backend().build(query);
+    let mut rows = database.stream_raw(statement).await?;
+    let mut made = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        made.push(make(&row)?);
+    }
+    Ok(made)
 }

@@ -12,6 +12,8 @@ const MOST_WILDCARDS: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern {
     like: String,
+    /// The text itself, if nothing in it stands for anything else: then an index can find it.
+    exact: Option<String>,
     negated: bool,
 }
 
@@ -66,12 +68,24 @@ impl Pattern {
         if part {
             like.push('%');
         }
-        Ok(Self { like, negated })
+        let exact = (!part && !pattern.contains('*')).then(|| pattern.to_ascii_lowercase());
+        Ok(Self {
+            like,
+            exact,
+            negated,
+        })
     }
 
     /// The condition on a text. Where there is no text, neither the pattern nor its negation holds.
     pub fn condition(&self, text: impl Into<SimpleExpr>) -> SimpleExpr {
         let text = Expr::expr(Func::lower(text.into()));
+        if let Some(exact) = &self.exact {
+            return if self.negated {
+                text.ne(exact.as_str())
+            } else {
+                text.eq(exact.as_str())
+            };
+        }
         let like = LikeExpr::new(self.like.clone()).escape('\\');
         if self.negated {
             text.not_like(like)

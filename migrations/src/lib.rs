@@ -10,6 +10,7 @@ mod m20261122_000003_events;
 mod m20261122_000004_live_feed;
 mod m20261122_000005_workers;
 mod m20261122_000006_liveness;
+mod m20261122_000007_speed;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_live_feed::Migration),
             Box::new(m20261122_000005_workers::Migration),
             Box::new(m20261122_000006_liveness::Migration),
+            Box::new(m20261122_000007_speed::Migration),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! The list of experiments and single ones.
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryTrait, Select};
 
 use crate::database::{Database, is_one_of};
@@ -177,13 +177,13 @@ fn select(filter: &ExperimentFilter) -> Select<Entity> {
             Column::ArchivedAt.is_null()
         });
     }
-    // As the index has it; unknown times are neither after nor before any.
-    let created = || Expr::cust(ExperimentOrderField::CreatedAt.sql());
+    // Unknown times are neither after nor before any. Not the expression of the indexes, on purpose: PostgreSQL would take
+    // the one by time alone for it and pass over the one by platform and time.
     if let Some(after) = filter.created_after {
-        condition = condition.add(created().gt(Ord::max(after, -1)));
+        condition = condition.add(Column::CreatedAt.gt(after));
     }
     if let Some(before) = filter.created_before {
-        condition = condition.add(created().lt(before)).add(created().gte(0));
+        condition = condition.add(Column::CreatedAt.lt(before));
     }
     Entity::find().filter(condition)
 }

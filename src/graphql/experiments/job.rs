@@ -455,14 +455,13 @@ impl ChildList for NeighbourList {
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
         let (experiments, columns) = (level.experiments(), self.columns);
-        let none = KnownJobs::new();
         let known = level.rows::<JobRows>().and_then(|rows| rows.with(columns));
         let found = neighbours::of_jobs(
             database,
             experiments,
             level.parents(),
             self.direction,
-            known.unwrap_or(&none),
+            known,
             columns,
         );
         let found = found.await?;

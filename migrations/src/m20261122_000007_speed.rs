@@ -1,0 +1,40 @@
+//! Indexes for pages of experiments that are filtered by a text and stand in the order of time; and indexes of events
+//! without those that have no position yet, which nobody looks for by them: an event is entered once and not twice.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, DOWN).await
+    }
+}
+
+const UP: &str = r"
+CREATE INDEX experiment_hpc_created ON experiment (LOWER(hpc), (COALESCE(created_at, -1)), expid);
+CREATE INDEX experiment_owner_created ON experiment (LOWER(owner), (COALESCE(created_at, -1)), expid);
+CREATE INDEX experiment_version_created ON experiment (LOWER(autosubmit_version), (COALESCE(created_at, -1)), expid);
+DROP INDEX event_topic;
+DROP INDEX event_subject;
+CREATE INDEX event_topic ON event (topic, position) WHERE position IS NOT NULL;
+CREATE INDEX event_subject ON event (topic, subject, position) WHERE position IS NOT NULL
+";
+
+const DOWN: &str = r"
+DROP INDEX event_subject;
+DROP INDEX event_topic;
+CREATE INDEX event_topic ON event (topic, position);
+CREATE INDEX event_subject ON event (topic, subject, position);
+DROP INDEX experiment_version_created;
+DROP INDEX experiment_owner_created;
+DROP INDEX experiment_hpc_created
+";
