@@ -22,6 +22,7 @@ pub mod experiments;
 pub mod failure;
 mod files;
 pub mod graphql;
+pub mod group_commit;
 pub mod http;
 pub mod human_duration;
 pub mod narrow;

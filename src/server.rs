@@ -18,6 +18,7 @@ use crate::background::{Background, works};
 use crate::config::Config;
 use crate::database::Database;
 use crate::events::Feed;
+use crate::experiments::reports::Reports;
 use crate::failure::Failure;
 use crate::graphql::context::Services;
 use crate::graphql::engine::Engine;
@@ -83,8 +84,10 @@ impl Server {
         // From here on somebody may tell the process to end.
         let stop = CancellationToken::new();
         end_on_signal(stop.clone())?;
+        let feed = Feed::open(database.clone()).await?;
         let services = Services {
-            feed: Feed::open(database.clone()).await?,
+            reports: Reports::start(&database, &feed),
+            feed,
             database: database.clone(),
             keys,
             protection: config.auth.protection_level,

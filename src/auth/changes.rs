@@ -20,5 +20,6 @@ pub(super) async fn tell(
         payload: Value::Object(Map::new()),
         actor: Some(actor.to_owned()),
     };
-    events::append(transaction, vec![event]).await
+    events::append(transaction, vec![event]).await?;
+    Ok(())
 }

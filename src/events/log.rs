@@ -1,36 +1,15 @@
-//! The table of events: what is written into it, and how it is read.
+//! The table of events, and how it is read.
 
-use chrono::Utc;
-use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr,
-    EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 use super::topic::Topic;
 use crate::database::Database;
-use crate::entity::event::{ActiveModel, Column, Entity, Model};
+use crate::entity::event::{Column, Entity, Model};
 use crate::entity::event_log;
 use crate::failure::Failure;
-use crate::time::Millis;
-
-/// How many events one statement inserts.
-const INSERT_CHUNK: usize = 1000;
-
-/// An event that a command is about to tell.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// What it is about.
-    pub topic: Topic,
-    /// Which one.
-    pub subject: String,
-    /// What happened, such as `changed`.
-    pub kind: &'static str,
-    /// What the subject became, and what else subscribers are told.
-    pub payload: serde_json::Value,
-    /// Who did it: the username; none: labql itself.
-    pub actor: Option<String>,
-}
 
 /// An event of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,61 +84,6 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|one| *one == event.subject)
     }
-}
-
-/// Appends events in the transaction of the command that made the change, as the last thing it does.
-///
-/// SQLite has one writer, so the events are numbered here and the order of positions is that of commits. On PostgreSQL
-/// commands commit in any order: their events are numbered after the commit (see [`postgres`](super::postgres)), and
-/// commands need not wait for each other.
-pub async fn append(transaction: &DatabaseTransaction, events: Vec<NewEvent>) -> Result<(), DbErr> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let recorded_at = Utc::now().millis();
-    let mut position = match transaction.get_database_backend() {
-        DatabaseBackend::Postgres => None,
-        _ => Some(reserve(transaction, events.len(), recorded_at).await?),
-    };
-    let rows: Vec<_> = events
-        .into_iter()
-        .map(|event| {
-            position = position.map(|position| position + 1);
-            ActiveModel {
-                id: NotSet,
-                position: Set(position),
-                recorded_at: Set(recorded_at),
-                topic: Set(event.topic.as_str().to_owned()),
-                subject: Set(event.subject),
-                kind: Set(event.kind.to_owned()),
-                payload: Set(event.payload.to_string()),
-                actor: Set(event.actor),
-            }
-        })
-        .collect();
-    for chunk in rows.chunks(INSERT_CHUNK) {
-        Entity::insert_many(chunk.to_vec())
-            .exec_without_returning(transaction)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Takes the next positions; answers with the one before them.
-async fn reserve(
-    transaction: &DatabaseTransaction,
-    count: usize,
-    recorded_at: i64,
-) -> Result<i64, DbErr> {
-    use event_log::Column::{Head, HeadRecordedAt};
-    let before = state(transaction).await?.head;
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    event_log::Entity::update_many()
-        .col_expr(Head, Expr::col(Head).add(count))
-        .col_expr(HeadRecordedAt, recorded_at.into())
-        .exec(transaction)
-        .await?;
-    Ok(before)
 }
 
 /// The log as a whole.

@@ -3,6 +3,7 @@
 //! A command appends its events in its own transaction. Subscribers read the log from their cursor; what wakes them
 //! carries no payload, so a slow subscriber costs a read and can lose nothing.
 
+mod append;
 mod cursor;
 mod feed;
 mod follower;
@@ -13,9 +14,10 @@ mod ring;
 mod sqlite;
 mod topic;
 
+pub use append::{NewEvent, append};
 pub use cursor::{Cursor, CursorError, LogId, Start};
 pub use feed::{Feed, Lost, Page};
 pub use follower::Follower;
-pub use log::{Event, Filter, NewEvent, append};
+pub use log::{Event, Filter};
 pub use retention::Retention;
 pub use topic::{Topic, UnknownTopic};

@@ -12,13 +12,21 @@ pub enum Topic {
     Experiment,
     /// A job; the subject is the expid of its experiment.
     Job,
+    /// What somebody reports of a run; the subject is the expid of its experiment.
+    Run,
     /// A background worker; the subject is its name.
     Worker,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 4] = [Self::Account, Self::Experiment, Self::Job, Self::Worker];
+    pub const ALL: [Self; 5] = [
+        Self::Account,
+        Self::Experiment,
+        Self::Job,
+        Self::Run,
+        Self::Worker,
+    ];
 
     /// The name in the log.
     pub const fn as_str(self) -> &'static str {
@@ -26,6 +34,7 @@ impl Topic {
             Self::Account => "account",
             Self::Experiment => "experiment",
             Self::Job => "job",
+            Self::Run => "run",
             Self::Worker => "worker",
         }
     }

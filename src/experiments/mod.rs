@@ -5,5 +5,6 @@ pub mod liveness;
 pub mod metrics;
 pub mod read;
 pub mod readers;
+pub mod reports;
 pub mod status;
 pub mod sync;

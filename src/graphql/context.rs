@@ -13,6 +13,7 @@ use crate::auth::viewer::ViewerUser;
 use crate::auth::{ProtectionLevel, Viewer};
 use crate::database::Database;
 use crate::events::Feed;
+use crate::experiments::reports::Reports;
 use crate::failure::{Failure, RejectionCode};
 
 /// What all operations share.
@@ -22,6 +23,8 @@ pub struct Services {
     pub database: Database,
     /// The live feed.
     pub feed: Feed,
+    /// What people report of runs.
+    pub reports: Reports,
     /// The keys of tokens.
     pub keys: Arc<TokenKeys>,
     /// What needs a token.
@@ -65,6 +68,12 @@ pub trait ContextExt {
     fn check_read(&self) -> Result<(), Error> {
         let level = self.services()?.protection;
         level.check_read(self.viewer()?).map_err(refused)
+    }
+
+    /// Refuses who may not change what belongs to the laboratory.
+    fn check_write(&self) -> Result<(), Error> {
+        let level = self.services()?.protection;
+        level.check_write(self.viewer()?).map_err(refused)
     }
 
     /// The user who asks.

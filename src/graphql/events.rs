@@ -38,6 +38,8 @@ pub enum EventTopic {
     Experiment,
     /// A job of an experiment.
     Job,
+    /// What somebody reports of a run of an experiment.
+    Run,
     /// A background worker.
     Worker,
 }
@@ -66,7 +68,7 @@ impl Event {
         self.event.topic.map(Into::into)
     }
 
-    /// Which one: an expid (also for jobs), the name of a worker or of a user.
+    /// Which one: an expid (also for jobs and runs), the name of a worker or of a user.
     async fn subject(&self) -> &str {
         &self.event.subject
     }
@@ -223,6 +225,7 @@ mod tests {
     use crate::config::{DatabaseConfig, DatabaseUrl};
     use crate::database::Database;
     use crate::events::{Feed, NewEvent, Topic, append};
+    use crate::experiments::reports::Reports;
     use crate::graphql::context::Services;
     use crate::graphql::engine::{Engine, EngineSettings, RequestContext};
     use crate::graphql::request::GraphQlRequest;
@@ -235,8 +238,10 @@ mod tests {
         };
         let database = Database::connect(&config).await.unwrap();
         database.ensure_schema(true).await.unwrap();
+        let feed = Feed::open(database.clone()).await.unwrap();
         Services {
-            feed: Feed::open(database.clone()).await.unwrap(),
+            reports: Reports::start(&database, &feed),
+            feed,
             keys: Arc::new(TokenKeys::load(&AuthConfig::default(), folder).unwrap()),
             protection: ProtectionLevel::None,
             database,

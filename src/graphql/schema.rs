@@ -18,7 +18,7 @@ use super::context::{Budget, Services};
 use super::document::Prepared;
 use super::engine::RequestContext;
 use super::events::{self, EventUpdates, EventsQuery, SnapshotPosition};
-use super::experiments::{ExperimentUpdates, ExperimentsQuery};
+use super::experiments::{ExperimentUpdates, ExperimentsQuery, ReportUpdates, ReportsMutation};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
 use super::workers::{WorkerUpdates, WorkersMutation, WorkersQuery};
@@ -40,12 +40,12 @@ pub struct Query(
 
 /// All commands.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation, WorkersMutation);
+pub struct Mutation(AccountsMutation, ReportsMutation, WorkersMutation);
 
 /// All streams of changes, as questions about one event; see [`live`](super::live).
 #[derive(MergedObject, Default)]
 #[graphql(name = "Subscription")]
-pub struct Updates(EventUpdates, ExperimentUpdates, WorkerUpdates);
+pub struct Updates(EventUpdates, ExperimentUpdates, ReportUpdates, WorkerUpdates);
 
 /// The same as a part of the schema. It streams nothing: the engine follows the log instead.
 pub struct Subscription;

@@ -26,6 +26,7 @@ mod limits;
 mod mirror;
 mod paging;
 mod readers;
+mod reports;
 mod rooms;
 mod serving;
 mod statements;
