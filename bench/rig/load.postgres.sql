@@ -2,7 +2,6 @@
 -- Row ids are the rig's ids.
 
 \set ON_ERROR_STOP on
-SET synchronous_commit = off;
 -- The rig's rows keep the foreign keys: they are not checked row by row.
 SET session_replication_role = replica;
 
@@ -100,10 +99,10 @@ CREATE FUNCTION copy_reports() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO public.events (run_id, kind, status, message)
     SELECT
-        (payload::json ->> 'runNumber')::integer, 'status', payload::json ->> 'status',
+        (payload::json ->> 'number')::integer, 'status', payload::json ->> 'status',
         coalesce(payload::json ->> 'message', '')
     FROM fresh
-    WHERE topic = 'report';
+    WHERE topic = 'run';
     RETURN NULL;
 END
 $$;

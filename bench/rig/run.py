@@ -48,7 +48,7 @@ def psql(sql, in_postgres=run.psql):
         return in_postgres(sql)
     database = sqlite3.connect(f"file:{Bench.file}?mode=ro", uri=True)
     try:
-        return database.execute("SELECT count(*) FROM event WHERE topic = 'report'").fetchone()[0]
+        return database.execute("SELECT count(*) FROM event WHERE topic = 'run'").fetchone()[0]
     finally:
         database.close()
 
