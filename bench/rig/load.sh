@@ -22,10 +22,14 @@ labql() { LABQL_DATABASE__URL=$url LABQL_DATA_DIR=$folder LABQL_LOG__FILTER=warn
 # A key is made by its owner: the server is started for that, and stopped.
 make_key() {
   labql user add rig --no-password
+  # Not through the function: what is stopped must be labql itself.
   LABQL_DATABASE__URL=$url LABQL_DATA_DIR=$folder LABQL_LOG__FILTER=warn \
     "$LABQL" serve --listen "127.0.0.1:$port" >/dev/null &
   server=$!
-  curl -sS --retry 30 --retry-delay 1 --retry-connrefused -o /dev/null "http://127.0.0.1:$port/ready"
+  curl -s --retry 30 --retry-delay 1 --retry-connrefused -o /dev/null "http://127.0.0.1:$port/ready" || {
+    echo "labql does not serve on port $port" >&2
+    exit 1
+  }
   curl -sS "http://127.0.0.1:$port/graphql" \
     -H "Authorization: Bearer $(labql token rig --life 5m 2>/dev/null)" -H 'Content-Type: application/json' \
     -d '{"query": "mutation { createApiKey(input: { label: \"rig\" }) { secret errors { message } } }"}' |
