@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""The rig with labql in it: everything that the rig's own run.py takes, and the targets `labql` and `labql-sqlite`.
+
+    BENCH_RIG=/the/rig BENCH_WORK=/its/work LABQL=/the/binary \\
+        $BENCH_WORK/venv-rig/bin/python run.py --targets labql,mercurius --workloads W1,W2 --rounds 4 --out today.json
+
+The rig checks mutations by the rows of its own table in PostgreSQL. What labql wrote into a SQLite file is counted
+there instead, in the file that `reports` of the target names.
+"""
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RIG = Path(os.environ.get("BENCH_RIG") or sys.exit("BENCH_RIG: the folder of the rig's run.py")).resolve()
+sys.path.remove(str(HERE))
+sys.path.insert(0, str(RIG))
+import run  # noqa: E402
+
+COUNT = "select count(*) from events"
+
+
+class Target(run.Target):
+    """A target; those of this folder are known by name, as the rig's are."""
+
+    def __init__(self, path, port):
+        own = HERE / f"{path}.json"
+        super().__init__(own if own.exists() else path, port)
+
+
+class Bench(run.Bench):
+    """Measures, and knows whose rows are to be counted."""
+
+    file = None
+
+    def measure(self, target, workload, secs):
+        Bench.file = target.spec.get("reports")
+        try:
+            return super().measure(target, workload, secs)
+        finally:
+            Bench.file = None
+
+
+def psql(sql, in_postgres=run.psql):
+    """The answer of PostgreSQL, unless rows are counted that are in a SQLite file."""
+    if Bench.file is None or sql != COUNT:
+        return in_postgres(sql)
+    database = sqlite3.connect(f"file:{Bench.file}?mode=ro", uri=True)
+    try:
+        return database.execute("SELECT count(*) FROM event WHERE topic = 'run'").fetchone()[0]
+    finally:
+        database.close()
+
+
+def key(folder):
+    """The API key that load.sh left there."""
+    path = run.WORK / folder / "key"
+    return path.read_text().strip() if path.exists() else ""
+
+
+if __name__ == "__main__":
+    os.environ["LABQL_KEY"] = key("labql")
+    os.environ["LABQL_SQLITE_KEY"] = key("labql-sqlite")
+    run.Target, run.Bench, run.psql = Target, Bench, psql
+    run.main()
