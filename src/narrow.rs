@@ -4,7 +4,8 @@
 //! them decides by [`Columns`], and these are part of the key under which rows are kept, so that nobody finds a row that
 //! lacks what it needs.
 //!
-//! Rows are decoded by position and one by one as they come: a thousand rows of a wide table are never held twice.
+//! Rows are decoded by position and one by one as they come: a thousand rows of a wide table are never held twice. The
+//! metric `labql_sql_rows_total` counts them.
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
@@ -196,5 +197,6 @@ async fn each<T>(
     while let Some(row) = rows.try_next().await? {
         made.push(make(&row)?);
     }
+    metrics::counter!("labql_sql_rows_total").increment(made.len() as u64);
     Ok(made)
 }

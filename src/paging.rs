@@ -76,6 +76,25 @@ pub struct Page {
     pub backward: bool,
     /// The key of the row at which the page begins (exclusive).
     pub from: Option<Vec<KeyValue>>,
+    /// Whether it matters if there are more.
+    pub probe: bool,
+}
+
+impl Page {
+    /// The first so many rows, and nothing about what comes behind them.
+    pub const fn only(limit: u64) -> Self {
+        Self {
+            limit,
+            backward: false,
+            from: None,
+            probe: false,
+        }
+    }
+
+    /// How many rows are read: one more than wanted tells whether there are more.
+    fn rows(&self) -> u64 {
+        self.limit + u64::from(self.probe)
+    }
 }
 
 /// The four arguments of a Relay connection.
@@ -158,6 +177,7 @@ impl PageArguments {
             limit,
             backward,
             from,
+            probe: true,
         })
     }
 }
@@ -282,7 +302,7 @@ where
     let mut query = narrow::select(select, columns).into_query();
     seek(&mut query, ordering, page);
     order(&mut query, ordering, page);
-    query.limit(page.limit + 1);
+    query.limit(page.rows());
     let rows = narrow::all(database, &query, columns).await?;
     Ok(Slice::from_rows(rows, page))
 }
@@ -311,7 +331,7 @@ where
         DatabaseBackend::Postgres => {
             inner.and_where(Expr::col(parent).eq(Expr::cust("parents.parents")));
             order(&mut inner, ordering, page);
-            inner.limit(page.limit + 1);
+            inner.limit(page.rows());
             let parents = Func::cust("unnest").arg(database::id_array(parents));
             Query::select()
                 .expr(Expr::cust("page.*"))
@@ -335,7 +355,7 @@ where
             Query::select()
                 .column(Asterisk)
                 .from_subquery(inner, "page")
-                .and_where(Expr::col("rank_in_parent").lte(page.limit + 1))
+                .and_where(Expr::col("rank_in_parent").lte(page.rows()))
                 .to_owned()
         }
     };

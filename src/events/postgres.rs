@@ -28,7 +28,11 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// One message to the server: each statement sees what was committed when the lock was got, and all of them are one
 /// transaction.
+///
+/// A bitmap of the index of unnumbered events would visit all that were numbered since the last vacuum, each time; a plain
+/// scan marks them and passes over them.
 const NUMBER: &str = "
+SET LOCAL enable_bitmapscan = off;
 SELECT head FROM event_log WHERE id = 1 FOR UPDATE;
 WITH fresh AS (
     SELECT id, row_number() OVER (ORDER BY id) AS place
@@ -47,8 +51,9 @@ WITH fresh AS (
 )
 SELECT pg_notify('labql_events', head::text) FROM told;
 ";
-/// How many events there are to number.
-const UNNUMBERED: &str = "SELECT count(*) AS unnumbered FROM event WHERE position IS NULL";
+/// The oldest and the newest event to number: two looks into the index, however many events there are.
+const UNNUMBERED: &str =
+    "SELECT min(id) AS oldest, max(id) AS newest FROM event WHERE position IS NULL";
 /// How many of them one message numbers; it says so itself.
 const BATCH: i64 = 1000;
 
@@ -83,15 +88,18 @@ impl Backend for Postgres {
         async move {
             let connection = self.0.write();
             let unnumbered = Statement::from_string(DatabaseBackend::Postgres, UNNUMBERED);
+            let Some(row) = connection.query_one_raw(unnumbered).await? else {
+                return Ok(());
+            };
+            let (oldest, newest): (Option<i64>, Option<i64>) =
+                (row.try_get("", "oldest")?, row.try_get("", "newest")?);
+            let (Some(oldest), Some(newest)) = (oldest, newest) else {
+                return Ok(());
+            };
             // So many at most were there at first. What comes while they are numbered is left to whoever is woken by it:
             // this would not end while others write.
-            let mut left = match connection.query_one_raw(unnumbered).await? {
-                Some(row) => row.try_get::<i64>("", "unnumbered")?,
-                None => 0,
-            };
-            while left > 0 {
+            for _ in 0..=newest.saturating_sub(oldest) / BATCH {
                 connection.execute_unprepared(NUMBER).await?;
-                left -= BATCH;
             }
             Ok(())
         }

@@ -21,13 +21,17 @@ const MOST_STATUS: usize = 64;
 const MOST_MESSAGE: usize = 4096;
 
 /// Which of the runs that are asked for there are, by their places in the question. However many they are, the statement
-/// is the same, so that it is prepared once.
+/// is the same, so that it is prepared once. Each run is looked up by itself: in a plain join PostgreSQL reads all runs of
+/// the experiments that are named.
 const POSTGRES: &str = "
 SELECT asked.place - 1 AS place
 FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS asked (expid, number, place)
-JOIN experiment ON experiment.expid = asked.expid
-JOIN experiment_run
-    ON experiment_run.experiment_id = experiment.id AND experiment_run.number = asked.number
+CROSS JOIN LATERAL (
+    SELECT 1
+    FROM experiment JOIN experiment_run ON experiment_run.experiment_id = experiment.id
+    WHERE experiment.expid = asked.expid AND experiment_run.number = asked.number
+    LIMIT 1
+) AS run
 ";
 /// A run is an array of expid and number.
 const SQLITE: &str = "

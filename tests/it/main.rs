@@ -24,6 +24,7 @@ mod feed;
 mod goldens;
 mod limits;
 mod mirror;
+mod narrow;
 mod paging;
 mod readers;
 mod reports;

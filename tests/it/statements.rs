@@ -107,7 +107,8 @@ async fn a_thousand_jobs(mut lab: Lab) {
         assert_eq!(jobs["totalCount"], 1011);
         let nodes = jobs["nodes"].as_array().expect("nodes");
         assert_eq!(nodes.len(), first);
-        assert!(count <= 6, "{count} statements for {first} jobs");
+        // Two more when neighbours stand on other pages.
+        assert!(count <= 8, "{count} statements for {first} jobs");
     }
     let filter = json!({ "name": "*SIM*", "statuses": ["COMPLETED", "WAITING"], "chunks": [1, 2] });
     let variables = json!({ "expid": "a000", "first": 1000, "filter": filter });

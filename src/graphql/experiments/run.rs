@@ -236,11 +236,7 @@ impl ChildList for LastRun {
         database: &Database,
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        let page = Page {
-            limit: 1,
-            backward: false,
-            from: None,
-        };
+        let page = Page::only(1);
         let newest = runs_read::by_number(true);
         let slices =
             runs_read::of_experiments(database, level.parents(), &newest, &page, self.0).await?;
