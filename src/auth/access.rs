@@ -38,7 +38,7 @@ impl Seen {
         // Before it is asked: what changes meanwhile has to be asked again.
         let version = authenticator.version();
         let answer = timeout(LIMIT, authenticator.authenticate(credential)).await;
-        let viewer = Arc::new(answer.unwrap_or(Err(AuthError::Unavailable))?);
+        let viewer = answer.unwrap_or(Err(AuthError::Unavailable))?;
         Ok(Self { viewer, version })
     }
 }
