@@ -112,6 +112,7 @@ impl Server {
             schema::request_context(&self.services),
             self.config.graphql.clone(),
         )
+        .trusting(schema::trusting(self.services.clone()))
         .following(
             schema::updates(self.services.clone()),
             self.services.feed.clone(),
@@ -125,7 +126,7 @@ impl Server {
             .settings(self.config.http.clone())
             .sdl(schema::sdl())
             .readiness(Ready::new(&self.services))
-            .metrics(metrics)
+            .metrics(metrics.clone())
             .shutdown(self.stop.clone())
             .build()?;
         let (database, feed) = (&self.database, &self.services.feed);
@@ -136,6 +137,7 @@ impl Server {
         };
         let background = Background::start(&self.config, database, feed, works, &self.stop);
 
+        tokio::spawn(telemetry::keep_metrics_up(metrics, self.stop.clone()));
         let router = http::router(state.clone(), axum::Router::new());
         tracing::info!(address = %self.address, "serving");
         http::serve(self.listener, router, state).await;
