@@ -17,7 +17,7 @@ use super::shape::Shape;
 /// An operation that has passed all checks and can run.
 pub struct Prepared {
     pub(super) document: Arc<Document>,
-    pub(super) operation_name: Option<String>,
+    pub(super) operation_name: Option<Name>,
     pub(super) kind: OperationType,
     pub(super) variables: Variables,
     pub(super) shape: Arc<Shape>,

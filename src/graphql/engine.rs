@@ -261,7 +261,7 @@ impl Engine {
         cost::check(cost, limits)?;
         Ok(Prepared {
             kind: definition.ty,
-            operation_name: name.map(ToString::to_string),
+            operation_name: name.cloned(),
             shape: Arc::clone(&operation.shape),
             operation,
             cost,
@@ -374,7 +374,7 @@ impl Engine {
     fn turns(&self, cost: u64) -> u32 {
         let all = self.0.settings.max_concurrent.min(Semaphore::MAX_PERMITS);
         let turns = usize::try_from(1 + cost / COST_OF_A_TURN).unwrap_or(usize::MAX);
-        u32::try_from(turns.min(all)).unwrap_or(u32::MAX)
+        u32::try_from(turns.min(all).max(1)).unwrap_or(u32::MAX)
     }
 
     async fn in_turn(
@@ -510,7 +510,7 @@ impl Engine {
 fn request(operation: &Prepared, resume_from: Option<&String>) -> Request {
     let document = operation.document.executable.clone();
     let mut request = request_alone(operation, document, resume_from);
-    request.operation_name.clone_from(&operation.operation_name);
+    request.operation_name = operation.name().map(str::to_owned);
     request
 }
 

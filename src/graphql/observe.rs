@@ -127,10 +127,8 @@ impl Drop for Observation {
         } else {
             "cancelled"
         };
-        self.span.in_scope(|| {
-            let duration_ms = elapsed * 1e3;
-            tracing::debug!(outcome, duration_ms, "operation ended");
-        });
+        let duration_ms = elapsed * 1e3;
+        tracing::debug!(parent: &self.span, outcome, duration_ms, "operation ended");
         self.metrics.ended(kind, outcome);
         if self.kind == OperationType::Subscription {
             metrics::gauge!("labql_graphql_subscriptions").decrement(1.0);

@@ -88,10 +88,8 @@ pub(super) async fn observe(metrics: RouteMetrics, mut request: Request, next: N
     let mut response = next.run(request).instrument(span.clone()).await;
     let elapsed = since.elapsed().as_secs_f64();
     let status = response.status();
-    span.in_scope(|| {
-        let duration_ms = elapsed * 1e3;
-        tracing::debug!(status = status.as_u16(), duration_ms, "request ended");
-    });
+    let duration_ms = elapsed * 1e3;
+    tracing::debug!(parent: &span, status = status.as_u16(), duration_ms, "request ended");
     let (requests, duration) = metrics.get(method, route, class(status));
     requests.increment(1);
     duration.record(elapsed);
