@@ -115,6 +115,7 @@ impl Server {
             schema::request_context(&self.services),
             self.config.graphql.clone(),
         )
+        .trusting(schema::trusting(self.services.clone()))
         .following(
             schema::updates(self.services.clone()),
             self.services.feed.clone(),
@@ -128,7 +129,7 @@ impl Server {
             .settings(self.config.http.clone())
             .sdl(schema::sdl())
             .readiness(Ready::new(&self.services))
-            .metrics(metrics)
+            .metrics(metrics.clone())
             .shutdown(self.stop.clone())
             .build()?;
         let (database, feed) = (&self.database, &self.services.feed);
@@ -139,6 +140,7 @@ impl Server {
         };
         let background = Background::start(&self.config, database, feed, works, &self.stop);
 
+        tokio::spawn(telemetry::keep_metrics_up(metrics, self.stop.clone()));
         let router = http::router(state.clone(), axum::Router::new());
         tracing::info!(address = %self.address, "serving");
         http::serve(self.listener, router, state).await;

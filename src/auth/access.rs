@@ -1,6 +1,6 @@
 //! Who is on a connection that stays open: known when it begins, and asked again when that may have changed.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -21,7 +21,8 @@ struct Inner {
     check: Option<(Arc<dyn Authenticator>, Credential)>,
     seen: RwLock<Seen>,
     asking: Mutex<()>,
-    rejected: CancellationToken,
+    /// Made when somebody waits for it: most requests have ended before.
+    rejected: OnceLock<CancellationToken>,
 }
 
 struct Seen {
@@ -38,7 +39,7 @@ impl Seen {
         // Before it is asked: what changes meanwhile has to be asked again.
         let version = authenticator.version();
         let answer = timeout(LIMIT, authenticator.authenticate(credential)).await;
-        let viewer = Arc::new(answer.unwrap_or(Err(AuthError::Unavailable))?);
+        let viewer = answer.unwrap_or(Err(AuthError::Unavailable))?;
         Ok(Self { viewer, version })
     }
 }
@@ -64,8 +65,12 @@ impl Access {
             check,
             seen: RwLock::new(seen),
             asking: Mutex::default(),
-            rejected: CancellationToken::new(),
+            rejected: OnceLock::new(),
         }))
+    }
+
+    fn rejection(&self) -> &CancellationToken {
+        self.0.rejected.get_or_init(CancellationToken::new)
     }
 
     /// Who it was when last asked.
@@ -76,7 +81,7 @@ impl Access {
 
     /// Who it is: asked again if accounts have changed since it was last asked.
     pub async fn viewer(&self) -> Result<Arc<Viewer>, AuthError> {
-        if self.0.rejected.is_cancelled() {
+        if self.0.rejected.get().is_some_and(CancellationToken::is_cancelled) {
             return Err(AuthError::Rejected);
         }
         if let Some(viewer) = self.up_to_date() {
@@ -116,7 +121,7 @@ impl Access {
                 Ok(viewer)
             }
             Err(AuthError::Rejected) => {
-                self.0.rejected.cancel();
+                self.rejection().cancel();
                 Err(AuthError::Rejected)
             }
             Err(AuthError::Unavailable) => Err(AuthError::Unavailable),
@@ -125,7 +130,7 @@ impl Access {
 
     /// Ends when the credential was found to be good no more.
     pub async fn rejected(&self) {
-        self.0.rejected.cancelled().await;
+        self.rejection().cancelled().await;
     }
 }
 

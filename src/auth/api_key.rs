@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::TryRng;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::config::Secret;
 
@@ -15,10 +15,18 @@ pub fn generate() -> Result<Secret, rand::rngs::SysError> {
     Ok(Secret::from(format!("{PREFIX}{}", random_text()?)))
 }
 
+/// SHA-256.
+pub(super) type Digest = [u8; 32];
+
+/// What stands for a key, or for another credential, in memory.
+pub(super) fn digest(key: &str) -> Digest {
+    Sha256::digest(key.as_bytes()).into()
+}
+
 /// What is kept of a key: SHA-256, hexadecimal.
 pub fn hash(key: &str) -> String {
     use std::fmt::Write;
-    Sha256::digest(key.as_bytes())
+    digest(key)
         .iter()
         .fold(String::with_capacity(64), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
+use super::cache::{CredentialCache, Fingerprint};
 use super::token::TokenKeys;
 use super::viewer::{AuthError, Authenticator, Credential, Viewer, ViewerUser};
 use super::{accounts, api_key};
@@ -17,7 +18,7 @@ use crate::events::Feed;
 use crate::time::{self, Millis};
 
 /// `last_used_at` of a key is kept to this step, so that reading does not become writing.
-const LAST_USED_STEP: Duration = Duration::from_mins(1);
+pub(super) const LAST_USED_STEP: Duration = Duration::from_mins(1);
 
 /// Checks credentials against the users, their keys and the token keys.
 #[derive(Clone)]
@@ -25,6 +26,13 @@ pub struct Guard {
     database: Database,
     keys: Arc<TokenKeys>,
     feed: Feed,
+    cache: CredentialCache,
+}
+
+/// Who shows a credential, and how long that may be remembered if nothing happens.
+struct Checked {
+    viewer: Viewer,
+    hold: Option<Duration>,
 }
 
 impl Guard {
@@ -33,18 +41,28 @@ impl Guard {
         Self {
             database,
             keys,
+            cache: CredentialCache::new(feed.clone()),
             feed,
         }
     }
 
-    async fn check(&self, credential: Credential) -> Result<Viewer, AuthError> {
-        match credential {
-            Credential::Bearer(token) => self.bearer(token.expose()).await,
-            Credential::ApiKey(key) => self.api_key(key.expose()).await,
+    async fn check(&self, credential: Credential) -> Result<Arc<Viewer>, AuthError> {
+        let fingerprint = Fingerprint::of(&credential);
+        if let Some(viewer) = self.cache.get(&fingerprint) {
+            return Ok(viewer);
         }
+        // Before it is asked: what changes meanwhile has to be asked again.
+        let version = self.version();
+        let Checked { viewer, hold } = match credential {
+            Credential::Bearer(token) => self.bearer(token.expose()).await?,
+            Credential::ApiKey(key) => self.api_key(key.expose()).await?,
+        };
+        let viewer = Arc::new(viewer);
+        self.cache.put(fingerprint, &viewer, version, hold);
+        Ok(viewer)
     }
 
-    async fn bearer(&self, token: &str) -> Result<Viewer, AuthError> {
+    async fn bearer(&self, token: &str) -> Result<Checked, AuthError> {
         let verified = self.keys.verify(token).map_err(|reason| {
             tracing::warn!(%reason, "token refused");
             AuthError::Rejected
@@ -73,13 +91,14 @@ impl Guard {
                 return Err(AuthError::Rejected);
             }
         };
-        Ok(Viewer {
+        let viewer = Viewer {
             user: Some(user),
             expires_at: Some(verified.expires_at),
-        })
+        };
+        Ok(Checked { viewer, hold: None })
     }
 
-    async fn api_key(&self, key: &str) -> Result<Viewer, AuthError> {
+    async fn api_key(&self, key: &str) -> Result<Checked, AuthError> {
         let found = key_table::Entity::find()
             .filter(key_table::Column::SecretHash.eq(api_key::hash(key)))
             .find_also_related(user::Entity)
@@ -102,19 +121,23 @@ impl Guard {
             return refuse("it has expired");
         }
         let user = enabled(account)?;
-        self.touch(&key, now);
-        Ok(Viewer {
+        let hold = Some(self.touch(&key, now));
+        let viewer = Viewer {
             user: Some(user),
             expires_at,
-        })
+        };
+        Ok(Checked { viewer, hold })
     }
 
-    /// Notes beside the request that the key was used.
-    fn touch(&self, key: &key_table::Model, now: DateTime<Utc>) {
+    /// Notes beside the request that the key was used. Gives the time until this has to be done again.
+    fn touch(&self, key: &key_table::Model, now: DateTime<Utc>) -> Duration {
         let now = now.millis();
-        let step = i64::try_from(LAST_USED_STEP.as_millis()).unwrap_or(i64::MAX);
-        if key.last_used_at.is_some_and(|at| now - at < step) {
-            return;
+        let since = key.last_used_at.map(|at| now.saturating_sub(at));
+        let since = since.map(|since| Duration::from_millis(u64::try_from(since).unwrap_or(0)));
+        if let Some(left) = since.and_then(|since| LAST_USED_STEP.checked_sub(since))
+            && !left.is_zero()
+        {
+            return left;
         }
         let (database, id) = (self.database.clone(), key.id);
         tokio::spawn(async move {
@@ -122,6 +145,7 @@ impl Guard {
                 tracing::warn!(%error, "the last use of an API key was not noted");
             }
         });
+        LAST_USED_STEP
     }
 }
 
@@ -129,10 +153,10 @@ impl Authenticator for Guard {
     fn authenticate(
         &self,
         credential: Option<Credential>,
-    ) -> BoxFuture<'_, Result<Viewer, AuthError>> {
+    ) -> BoxFuture<'_, Result<Arc<Viewer>, AuthError>> {
         async move {
             match credential {
-                None => Ok(Viewer::anonymous()),
+                None => Ok(Arc::default()),
                 Some(credential) => self.check(credential).await,
             }
         }

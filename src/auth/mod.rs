@@ -4,6 +4,7 @@ pub mod access;
 pub mod accounts;
 pub mod api_key;
 pub mod authenticator;
+mod cache;
 mod changes;
 mod idempotency;
 pub mod password;

@@ -1,6 +1,7 @@
 //! The caller of an operation, and how it is found out.
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -102,7 +103,7 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate(
         &self,
         credential: Option<Credential>,
-    ) -> BoxFuture<'_, Result<Viewer, AuthError>>;
+    ) -> BoxFuture<'_, Result<Arc<Viewer>, AuthError>>;
 
     /// Grows when an account, a key or a grant has changed: what was found out before may be true no more.
     fn version(&self) -> i64 {

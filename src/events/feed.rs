@@ -146,6 +146,13 @@ impl Feed {
         self.0.wake.notify_one();
     }
 
+    /// Says that a command of this process has changed accounts, after the commit: whoever is known holds no more from
+    /// now on, and not only when the log was read.
+    pub fn wake_for_accounts(&self) {
+        self.0.accounts.fetch_add(1, Ordering::AcqRel);
+        self.wake();
+    }
+
     /// Reads the log as it grows, until told to stop. Without it, followers hear nothing.
     pub async fn follow(&self, stop: CancellationToken) {
         let read = async {

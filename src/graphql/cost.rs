@@ -7,6 +7,7 @@
 //!
 //! Fields of the schema itself cost nothing here: introspection has its own budget.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
@@ -18,6 +19,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, ServerError, Value, Variables};
 
 use super::error::ErrorCode;
+use super::inputs::InputTypes;
 use super::limits::Limits;
 
 /// The arguments that say how large a page is.
@@ -31,6 +33,8 @@ const LINES: &str = "lines";
 #[derive(Debug, Default)]
 pub struct FieldTypes {
     types: HashMap<Name, Fields>,
+    /// What variables may be.
+    pub(super) inputs: InputTypes,
     query: Option<Name>,
     mutation: Option<Name>,
     subscription: Option<Name>,
@@ -68,6 +72,7 @@ impl FieldTypes {
                     found.subscription = schema.node.subscription.map(|name| name.node);
                 }
                 TypeSystemDefinition::Type(definition) => {
+                    found.inputs.add(&definition.node);
                     let fields = match definition.node.kind {
                         TypeKind::Object(object) => object.fields,
                         TypeKind::Interface(interface) => interface.fields,
@@ -156,16 +161,36 @@ impl FieldType {
     }
 }
 
-/// Checks the cost of the operation that is about to run, with the page sizes of its variables.
+/// The cost of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reckoned {
+    /// The fields that its answer may have.
+    pub cost: u64,
+    /// Whether it would be another one with other values of the variables.
+    pub by_variables: bool,
+}
+
+/// Refuses an operation that costs too much.
+pub fn check(cost: u64, limits: &Limits) -> Result<(), ServerError> {
+    if cost <= limits.max_cost {
+        return Ok(());
+    }
+    Err(ErrorCode::TooComplex.server_error(format!(
+        "the answer could have {cost} fields, the limit is {}; ask for smaller pages or fewer lists in one another",
+        limits.max_cost
+    )))
+}
+
+/// Reckons the cost of the operation that is about to run, with the page sizes of its variables.
 ///
 /// Expects that [`check_document`](super::precheck::check_document) has passed: it bounds the recursion.
-pub fn check(
+pub fn reckon(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     variables: &Variables,
     types: &FieldTypes,
     limits: &Limits,
-) -> Result<u64, ServerError> {
+) -> Reckoned {
     let mut walk = Walk {
         document,
         operation,
@@ -173,18 +198,16 @@ pub fn check(
         types,
         limits,
         fragments: HashMap::with_capacity(document.fragments.len()),
+        by_variables: Cell::new(false),
     };
     let root = types.root(operation.ty);
     let cost = walk
         .selection_set(&operation.selection_set.node, root)
         .with_page(limits.default_page);
-    if cost > limits.max_cost {
-        return Err(ErrorCode::TooComplex.server_error(format!(
-            "the answer could have {cost} fields, the limit is {}; ask for smaller pages or fewer lists in one another",
-            limits.max_cost
-        )));
+    Reckoned {
+        cost,
+        by_variables: walk.by_variables.get(),
     }
-    Ok(cost)
 }
 
 /// What a selection set costs.
@@ -226,6 +249,8 @@ struct Walk<'a> {
     types: &'a FieldTypes,
     limits: &'a Limits,
     fragments: HashMap<&'a Name, Cost>,
+    /// Whether the value of a variable was looked at.
+    by_variables: Cell<bool>,
 }
 
 impl<'a> Walk<'a> {
@@ -341,6 +366,7 @@ impl<'a> Walk<'a> {
     }
 
     fn variable(&self, name: &Name) -> Value {
+        self.by_variables.set(true);
         let declared = || {
             let definitions = &self.operation.variable_definitions;
             definitions

@@ -1,7 +1,7 @@
 //! What was asked: a document that has passed all checks, and the operation of it that is to run.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType,
@@ -9,17 +9,21 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Positioned, ServerError, Value, Variables};
 
-use super::cost::FieldTypes;
+use super::cost::{FieldTypes, Reckoned};
 use super::error::ErrorCode;
+use super::inputs::Nulls;
 use super::shape::Shape;
 
 /// An operation that has passed all checks and can run.
 pub struct Prepared {
     pub(super) document: Arc<Document>,
-    pub(super) operation_name: Option<String>,
+    pub(super) operation_name: Option<Name>,
     pub(super) kind: OperationType,
     pub(super) variables: Variables,
     pub(super) shape: Arc<Shape>,
+    pub(super) operation: Arc<Operation>,
+    /// The fields that the answer may have.
+    pub(super) cost: u64,
 }
 
 impl Prepared {
@@ -42,7 +46,23 @@ impl Prepared {
     pub(super) fn definition(&self) -> (Option<&OperationDefinition>, &ExecutableDocument) {
         let document = &self.document.executable;
         let found = select(document, self.name()).ok();
-        (found.map(|(_, operation)| operation), document)
+        (found.map(|(_, operation)| &operation.node), document)
+    }
+
+    /// The operation as a document of its own, with the fragments that it uses and no others.
+    pub(super) fn alone(&self) -> ExecutableDocument {
+        let whole = &self.document.executable;
+        let Ok((_, operation)) = select(whole, self.name()) else {
+            return whole.clone();
+        };
+        let fragments = self.operation.fragments.iter().filter_map(|name| {
+            let fragment = whole.fragments.get(name)?;
+            Some((name.clone(), fragment.clone()))
+        });
+        ExecutableDocument {
+            operations: DocumentOperations::Single(operation.clone()),
+            fragments: fragments.collect(),
+        }
     }
 
     /// The text of the document. Two operations with the same text need not share a parsed document: each may have been
@@ -88,11 +108,98 @@ fn names(
     })
 }
 
-/// A parsed document and the shapes of the answers to its operations, each made when it is first asked for.
+/// A parsed document and what is known of its operations, each made when it is first asked for.
 pub(super) struct Document {
     text: Arc<str>,
     pub(super) executable: ExecutableDocument,
-    shapes: Mutex<HashMap<Option<Name>, Arc<Shape>>>,
+    operations: Mutex<HashMap<Option<Name>, Arc<Operation>>>,
+}
+
+/// What is known of an operation whatever the values of its variables.
+pub(super) struct Operation {
+    /// The shape of the answers.
+    pub shape: Arc<Shape>,
+    /// The fragments that it uses, in one another too.
+    fragments: Vec<Name>,
+    /// The cost, if no variable makes a difference.
+    cost: OnceLock<u64>,
+    /// With which variables null it was found to be valid.
+    valid: Mutex<Vec<Nulls>>,
+}
+
+/// With how many different sets of variables being null an operation is remembered to be valid.
+const MOST_VALID: usize = 16;
+
+impl Operation {
+    fn of(
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        types: &FieldTypes,
+    ) -> Self {
+        let mut fragments = Vec::new();
+        spreads(
+            &operation.selection_set.node,
+            &document.fragments,
+            &mut fragments,
+        );
+        Self {
+            shape: Arc::new(Shape::of(document, operation, types)),
+            fragments,
+            cost: OnceLock::new(),
+            valid: Mutex::default(),
+        }
+    }
+
+    /// The cost, reckoned anew only if variables make a difference.
+    pub fn cost(&self, reckon: impl FnOnce() -> Reckoned) -> u64 {
+        if let Some(cost) = self.cost.get() {
+            return *cost;
+        }
+        let reckoned = reckon();
+        if !reckoned.by_variables {
+            let _ = self.cost.set(reckoned.cost);
+        }
+        reckoned.cost
+    }
+
+    /// Whether it was found to be valid with these variables null.
+    pub fn is_valid(&self, nulls: Nulls) -> bool {
+        let valid = self.valid.lock().unwrap_or_else(PoisonError::into_inner);
+        valid.contains(&nulls)
+    }
+
+    /// Remembers that it is.
+    pub fn found_valid(&self, nulls: Nulls) {
+        let mut valid = self.valid.lock().unwrap_or_else(PoisonError::into_inner);
+        if valid.len() < MOST_VALID && !valid.contains(&nulls) {
+            valid.push(nulls);
+        }
+    }
+}
+
+/// Adds the fragments that a selection spreads. The document has passed the pre-check: it has them all, and no circles.
+fn spreads(
+    set: &SelectionSet,
+    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
+    found: &mut Vec<Name>,
+) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => spreads(&field.node.selection_set.node, fragments, found),
+            Selection::InlineFragment(inline) => {
+                spreads(&inline.node.selection_set.node, fragments, found);
+            }
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                if let Some(fragment) = fragments.get(name)
+                    && !found.contains(name)
+                {
+                    found.push(name.clone());
+                    spreads(&fragment.node.selection_set.node, fragments, found);
+                }
+            }
+        }
+    }
 }
 
 impl Document {
@@ -101,22 +208,25 @@ impl Document {
         Self {
             text: text.into(),
             executable,
-            shapes: Mutex::default(),
+            operations: Mutex::default(),
         }
     }
 
-    /// The shape of the answers to this operation.
-    pub fn shape(
+    /// What is known of this operation.
+    pub fn operation(
         &self,
         name: Option<&Name>,
         operation: &OperationDefinition,
         types: &FieldTypes,
-    ) -> Arc<Shape> {
-        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
-        let shape = shapes
+    ) -> Arc<Operation> {
+        let mut operations = self
+            .operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let operation = operations
             .entry(name.cloned())
-            .or_insert_with(|| Arc::new(Shape::of(&self.executable, operation, types)));
-        Arc::clone(shape)
+            .or_insert_with(|| Arc::new(Operation::of(&self.executable, operation, types)));
+        Arc::clone(operation)
     }
 }
 
@@ -124,20 +234,20 @@ impl Document {
 pub(super) fn select<'a>(
     document: &'a ExecutableDocument,
     name: Option<&str>,
-) -> Result<(Option<&'a Name>, &'a OperationDefinition), ServerError> {
+) -> Result<(Option<&'a Name>, &'a Positioned<OperationDefinition>), ServerError> {
     let found = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some((None, &operation.node)),
+        (DocumentOperations::Single(operation), None) => Some((None, operation)),
         (DocumentOperations::Single(_), Some(_)) => None,
         (DocumentOperations::Multiple(operations), Some(name)) => operations
             .get_key_value(name)
-            .map(|(name, operation)| (Some(name), &operation.node)),
+            .map(|(name, operation)| (Some(name), operation)),
         (DocumentOperations::Multiple(operations), None) => {
             let mut all = operations.iter();
             let (Some((name, operation)), None) = (all.next(), all.next()) else {
                 return Err(ErrorCode::BadInput
                     .server_error("the document has several operations: operationName is needed"));
             };
-            Some((Some(name), &operation.node))
+            Some((Some(name), operation))
         }
     };
     found.ok_or_else(|| {

@@ -35,7 +35,7 @@ use super::{
     document::{Document, Prepared, check_required, select},
     error::{self, ErrorCode},
     live::{self, Live, Stage},
-    observe::Observation,
+    observe::{Observation, OperationMetrics},
     precheck::{self, Limits},
     request::GraphQlRequest,
     shape::Shape,
@@ -57,7 +57,8 @@ pub struct EngineSettings {
     /// unknown, which is what idempotency keys are for.
     #[serde(with = "crate::human_duration")]
     pub mutation_timeout: Duration,
-    /// Queries and mutations that run at once; subscriptions do not count.
+    /// Queries and mutations that run at once; subscriptions do not count. One whose answer may be large takes the place
+    /// of several: of one more for each 10,000 of its cost.
     pub max_concurrent: usize,
     /// Subscriptions open at once; more are answered `UNAVAILABLE`.
     pub max_subscriptions: usize,
@@ -144,6 +145,8 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     schema: Box<dyn ErasedSchema>,
+    /// The same without validation.
+    trusting: Option<Box<dyn ErasedSchema>>,
     types: FieldTypes,
     context: Box<dyn RequestContext>,
     settings: EngineSettings,
@@ -151,6 +154,7 @@ struct Inner {
     turns: Semaphore,
     subscriptions: Arc<Semaphore>,
     live: Option<Live>,
+    metrics: OperationMetrics,
 }
 
 impl Engine {
@@ -182,6 +186,7 @@ impl Engine {
         let subscriptions = Arc::new(permits(settings.max_subscriptions));
         Self(Arc::new(Inner {
             schema: Box::new(schema),
+            trusting: None,
             types,
             context: Box::new(context),
             settings,
@@ -189,7 +194,24 @@ impl Engine {
             turns,
             subscriptions,
             live: None,
+            metrics: OperationMetrics::default(),
         }))
+    }
+
+    /// What was valid once is executed on `trusting` from then on: the same schema in `ValidationMode::Fast`. Without it
+    /// everything is validated each time.
+    #[must_use]
+    pub fn trusting<Q, M, S>(self, trusting: Schema<Q, M, S>) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        let mut inner = self.0;
+        if let Some(inner) = Arc::get_mut(&mut inner) {
+            inner.trusting = Some(Box::new(trusting));
+        }
+        Self(inner)
     }
 
     /// Subscriptions follow the event log: `updates` has their root as the root of its queries. Without it the schema's
@@ -221,7 +243,7 @@ impl Engine {
     pub fn prepare(&self, request: GraphQlRequest) -> Result<Prepared, ServerError> {
         let result = self.check(request);
         if let Err(error) = &result {
-            Observation::refused(error);
+            self.0.metrics.refused(error);
         }
         result
     }
@@ -229,15 +251,20 @@ impl Engine {
     fn check(&self, request: GraphQlRequest) -> Result<Prepared, ServerError> {
         let document = self.document(&request.query)?;
         let name = request.operation_name.as_deref();
-        let (name, operation) = select(&document.executable, name)?;
-        check_required(operation, &request.variables)?;
-        let (types, limits) = (&self.0.types, self.limits());
-        let variables = &request.variables;
-        cost::check(&document.executable, operation, variables, types, limits)?;
+        let (name, definition) = select(&document.executable, name)?;
+        let definition = &definition.node;
+        let (types, limits, variables) = (&self.0.types, self.limits(), &request.variables);
+        check_required(definition, variables)?;
+        let operation = document.operation(name, definition, types);
+        let cost = operation
+            .cost(|| cost::reckon(&document.executable, definition, variables, types, limits));
+        cost::check(cost, limits)?;
         Ok(Prepared {
-            kind: operation.ty,
-            operation_name: name.map(ToString::to_string),
-            shape: document.shape(name, operation, &self.0.types),
+            kind: definition.ty,
+            operation_name: name.cloned(),
+            shape: Arc::clone(&operation.shape),
+            operation,
+            cost,
             document: Arc::clone(&document),
             variables: request.variables,
         })
@@ -265,17 +292,33 @@ impl Engine {
 
     /// Runs a query or a mutation to its end.
     pub async fn execute(&self, operation: Prepared, caller: Caller) -> Response {
-        let observation = Observation::begin(operation.kind, operation.name());
+        let observation = Observation::begin(&self.0.metrics, operation.kind, operation.name());
         let span = observation.span();
+        let (definition, _) = operation.definition();
+        let nulls = definition
+            .and_then(|definition| self.0.types.inputs.nulls(definition, &operation.variables));
+        let trusting = self.0.trusting.as_deref().filter(|_| {
+            let is_valid = |nulls| operation.operation.is_valid(nulls);
+            nulls.is_some_and(is_valid)
+        });
         let request = async {
-            let document = operation.document.executable.clone();
-            let request = request(&operation, document, caller.resume_from.as_ref());
+            let resume_from = caller.resume_from.as_ref();
+            let request = match trusting {
+                Some(_) => request_alone(&operation, operation.alone(), resume_from),
+                None => request(&operation, resume_from),
+            };
             let viewer = caller.access.known();
             self.0.context.attach(&viewer, &operation, request).await
         };
-        let schema = &*self.0.schema;
-        let execution = self.run(schema, operation.kind, &operation.shape, request);
+        let schema = trusting.unwrap_or(&*self.0.schema);
+        let execution = self.run(schema, &operation, operation.kind, request);
         let response = execution.instrument(span).await;
+        if let Some(nulls) = nulls
+            && trusting.is_none()
+            && !error::is_request_error(&response)
+        {
+            operation.operation.found_valid(nulls);
+        }
         observation.end(&response);
         response
     }
@@ -293,20 +336,18 @@ impl Engine {
             return Response::from_errors(vec![error]);
         };
         let request = async {
-            let mut document = operation.document.executable.clone();
-            ask(&mut document, operation.name());
-            let request = request(operation, document, resume_from).data(stage);
+            let mut document = operation.alone();
+            ask(&mut document);
+            let request = request_alone(operation, document, resume_from).data(stage);
             self.0.context.attach(viewer, operation, request).await
         };
         let kind = OperationType::Query;
-        self.run(live.schema(), kind, &operation.shape, request)
-            .await
+        self.run(live.schema(), operation, kind, request).await
     }
 
     /// Validates a subscription in the whole of its document. The schema's own stream of it has nothing to say.
     pub(super) async fn validate(&self, operation: &Prepared) -> Option<Response> {
-        let document = operation.document.executable.clone();
-        let mut stream = self.0.schema.stream(request(operation, document, None));
+        let mut stream = self.0.schema.stream(request(operation, None));
         let mut refused = stream.next().await?;
         self.finish(&mut refused, &operation.shape);
         Some(refused)
@@ -316,22 +357,30 @@ impl Engine {
     async fn run(
         &self,
         schema: &dyn ErasedSchema,
+        operation: &Prepared,
         kind: OperationType,
-        shape: &Shape,
         request: impl Future<Output = Request>,
     ) -> Response {
         let execution = async { schema.run(request.await).await };
         let mut response = self
-            .in_turn(kind, execution)
+            .in_turn(kind, operation.cost, execution)
             .await
             .unwrap_or_else(|error| Response::from_errors(vec![error]));
-        self.finish(&mut response, shape);
+        self.finish(&mut response, &operation.shape);
         response
+    }
+
+    /// How many turns an operation of this cost takes: never more than there are.
+    fn turns(&self, cost: u64) -> u32 {
+        let all = self.0.settings.max_concurrent.min(Semaphore::MAX_PERMITS);
+        let turns = usize::try_from(1 + cost / COST_OF_A_TURN).unwrap_or(usize::MAX);
+        u32::try_from(turns.min(all).max(1)).unwrap_or(u32::MAX)
     }
 
     async fn in_turn(
         &self,
         kind: OperationType,
+        cost: u64,
         execution: impl Future<Output = Response>,
     ) -> Result<Response, ServerError> {
         let settings = &self.0.settings;
@@ -339,7 +388,7 @@ impl Engine {
             OperationType::Mutation => settings.mutation_timeout,
             OperationType::Query | OperationType::Subscription => settings.query_timeout,
         };
-        let _turn = timeout(settings.queue_timeout, self.0.turns.acquire())
+        let _turn = timeout(settings.queue_timeout, self.0.turns.acquire_many(self.turns(cost)))
             .await
             .ok()
             .and_then(Result::ok)
@@ -384,7 +433,8 @@ impl Engine {
             let error = ErrorCode::Unavailable.server_error("too many subscriptions are open");
             return stream::once(async { Answer::refused(error) }).boxed();
         };
-        let mut observation = Observation::begin(operation.kind, operation.name());
+        let mut observation =
+            Observation::begin(&self.0.metrics, operation.kind, operation.name());
         let answers = if self.0.live.is_some() {
             let begin = live::subscribe(self.clone(), Arc::new(operation), caller);
             stream::once(begin.instrument(observation.span()))
@@ -433,8 +483,7 @@ impl Engine {
         let begin = {
             let engine = engine.clone();
             async move {
-                let document = operation.document.executable.clone();
-                let request = request(&operation, document, caller.resume_from.as_ref());
+                let request = request(&operation, caller.resume_from.as_ref());
                 let viewer = caller.access.known();
                 let context = &engine.0.context;
                 let request = context.attach(&viewer, &operation, request).await;
@@ -457,14 +506,21 @@ impl Engine {
     }
 }
 
-/// The request of an operation whose document is this one, or this one made a query. The text is not needed any more.
-fn request(
+/// The request of an operation in the whole of its document.
+fn request(operation: &Prepared, resume_from: Option<&String>) -> Request {
+    let document = operation.document.executable.clone();
+    let mut request = request_alone(operation, document, resume_from);
+    request.operation_name = operation.name().map(str::to_owned);
+    request
+}
+
+/// The request of an operation as the only one of its document. The text is not needed any more.
+fn request_alone(
     operation: &Prepared,
     document: ExecutableDocument,
     resume_from: Option<&String>,
 ) -> Request {
     let mut request = Request::new(String::new()).variables(operation.variables.clone());
-    request.operation_name.clone_from(&operation.operation_name);
     request.set_parsed_query(document);
     match resume_from {
         Some(id) => request.data(ResumeFrom(id.clone())),
@@ -472,18 +528,20 @@ fn request(
     }
 }
 
-/// Makes a subscription a query, and the only operation of its document.
-fn ask(document: &mut ExecutableDocument, name: Option<&str>) {
+/// Makes a subscription a query.
+fn ask(document: &mut ExecutableDocument) {
     match &mut document.operations {
         DocumentOperations::Single(operation) => operation.node.ty = OperationType::Query,
         DocumentOperations::Multiple(operations) => {
-            operations.retain(|of, _| Some(of.as_str()) == name);
             for operation in operations.values_mut() {
                 operation.node.ty = OperationType::Query;
             }
         }
     }
 }
+
+/// The cost for which an operation takes one turn more.
+const COST_OF_A_TURN: u64 = 10_000;
 
 /// Answers of an operation that wait for their reader.
 const READ_AHEAD: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 
@@ -14,20 +14,33 @@ use crate::experiments::read;
 use crate::failure::Failure;
 
 /// The loaders of one operation. They are never shared between operations, so nothing is stale or foreign.
+/// Each is made when it is first asked for: few operations need any.
 pub struct Loaders {
-    /// Where the logs of experiments are.
-    pub roots: DataLoader<RootOfExperiment, HashMapCache>,
-    /// Users, their keys and their grants.
-    pub users: DataLoader<Users, HashMapCache>,
+    database: Database,
+    roots: OnceLock<DataLoader<RootOfExperiment, HashMapCache>>,
+    users: OnceLock<DataLoader<Users, HashMapCache>>,
 }
 
 impl Loaders {
     /// Fresh loaders over this database.
     pub fn new(database: &Database) -> Self {
         Self {
-            roots: loader(RootOfExperiment(database.clone())),
-            users: loader(Users(database.clone())),
+            database: database.clone(),
+            roots: OnceLock::new(),
+            users: OnceLock::new(),
         }
+    }
+
+    /// Where the logs of experiments are.
+    pub fn roots(&self) -> &DataLoader<RootOfExperiment, HashMapCache> {
+        let make = || loader(RootOfExperiment(self.database.clone()));
+        self.roots.get_or_init(make)
+    }
+
+    /// Users, their keys and their grants.
+    pub fn users(&self) -> &DataLoader<Users, HashMapCache> {
+        let make = || loader(Users(self.database.clone()));
+        self.users.get_or_init(make)
     }
 }
 

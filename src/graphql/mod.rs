@@ -11,6 +11,7 @@ pub mod error;
 mod events;
 pub mod experiments;
 mod id;
+mod inputs;
 mod json;
 mod level;
 mod lexer;

@@ -10,13 +10,49 @@
 //! `outcome` is `ok`, `cancelled` (nobody waited any more), or the code of the first error. Labels never
 //! come from a client: an operation's name, which does, stands in the span alone.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::{Response, ServerError, parser::types::OperationType};
+use metrics::{Counter, Histogram};
 use tracing::{Span, field};
 
 use super::answer::Answer;
 use super::error::label;
+use crate::telemetry::PerLabels;
+
+/// The metrics of operations. Clones share everything.
+#[derive(Clone, Default)]
+pub(super) struct OperationMetrics(Arc<Handles>);
+
+#[derive(Default)]
+struct Handles {
+    ended: PerLabels<(&'static str, &'static str), Counter>,
+    duration: PerLabels<&'static str, Histogram>,
+}
+
+impl OperationMetrics {
+    /// A request that never became an operation.
+    pub(super) fn refused(&self, error: &ServerError) {
+        let outcome = label(error);
+        tracing::debug!(code = outcome, "refused a document");
+        self.ended("none", outcome);
+    }
+
+    fn ended(&self, kind: &'static str, outcome: &'static str) {
+        let register = || metrics::counter!("labql_graphql_operations_total", "kind" => kind, "outcome" => outcome);
+        self.0.ended.get(&(kind, outcome), register).increment(1);
+    }
+
+    fn took(&self, kind: &'static str, seconds: f64) {
+        let register =
+            || metrics::histogram!("labql_graphql_operation_duration_seconds", "kind" => kind);
+        self.0.duration.get(&kind, register).record(seconds);
+    }
+}
+
+/// Bytes of an operation's name that its span shows.
+const MOST_OF_NAME: usize = 64;
 
 /// An operation that is being watched.
 pub(super) struct Observation {
@@ -25,16 +61,20 @@ pub(super) struct Observation {
     span: Span,
     outcome: &'static str,
     ended: bool,
+    metrics: OperationMetrics,
 }
 
 impl Observation {
-    pub(super) fn begin(kind: OperationType, name: Option<&str>) -> Self {
-        let name: Option<String> = name.map(|name| name.chars().take(64).collect());
+    pub(super) fn begin(
+        metrics: &OperationMetrics,
+        kind: OperationType,
+        name: Option<&str>,
+    ) -> Self {
+        let name = name.map(|name| &name[..name.floor_char_boundary(MOST_OF_NAME)]);
         let span = tracing::info_span!(
             "graphql",
             operation.kind = kind_label(kind),
             operation.name = name,
-            duration_ms = field::Empty,
             errors = field::Empty,
         );
         if kind == OperationType::Subscription {
@@ -46,15 +86,8 @@ impl Observation {
             span,
             outcome: "ok",
             ended: false,
+            metrics: metrics.clone(),
         }
-    }
-
-    /// A request that never became an operation.
-    pub(super) fn refused(error: &ServerError) {
-        let outcome = label(error);
-        tracing::debug!(code = outcome, "refused a document");
-        metrics::counter!("labql_graphql_operations_total", "kind" => "none", "outcome" => outcome)
-            .increment(1);
     }
 
     pub(super) fn span(&self) -> Span {
@@ -88,22 +121,19 @@ impl Observation {
 impl Drop for Observation {
     fn drop(&mut self) {
         let kind = kind_label(self.kind);
-        let elapsed = self.since.elapsed();
+        let elapsed = self.since.elapsed().as_secs_f64();
         let outcome = if self.kind == OperationType::Subscription || self.ended {
             self.outcome
         } else {
             "cancelled"
         };
-        self.span.record("duration_ms", elapsed.as_secs_f64() * 1e3);
-        self.span
-            .in_scope(|| tracing::debug!(outcome, "operation ended"));
-        metrics::counter!("labql_graphql_operations_total", "kind" => kind, "outcome" => outcome)
-            .increment(1);
+        let duration_ms = elapsed * 1e3;
+        tracing::debug!(parent: &self.span, outcome, duration_ms, "operation ended");
+        self.metrics.ended(kind, outcome);
         if self.kind == OperationType::Subscription {
             metrics::gauge!("labql_graphql_subscriptions").decrement(1.0);
         } else {
-            metrics::histogram!("labql_graphql_operation_duration_seconds", "kind" => kind)
-                .record(elapsed.as_secs_f64());
+            self.metrics.took(kind, elapsed);
         }
     }
 }

@@ -77,6 +77,12 @@ pub fn schema(services: Services) -> LabqlSchema {
     builder().data(services).finish()
 }
 
+/// The same, for operations that are known to be valid.
+pub fn trusting(services: Services) -> LabqlSchema {
+    let schema = builder().validation_mode(ValidationMode::Fast);
+    schema.data(services).finish()
+}
+
 /// The root of subscriptions as a schema of its own. What is executed on it was validated before.
 pub fn updates(services: Services) -> Schema<Updates, EmptyMutation, EmptySubscription> {
     Schema::build(Updates::default(), EmptyMutation, EmptySubscription)

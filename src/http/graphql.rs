@@ -105,15 +105,13 @@ async fn serve(
     } else {
         from_body(state, &parts.headers, body).await
     };
-    let request = parameters
-        .and_then(|json| Ok(GraphQlRequest::from_json(json)?))
-        .map_err(|refusal| {
-            respond::refuse(
-                refusal.status,
-                refusal.code.server_error(refusal.message),
-                json,
-            )
-        })?;
+    let request = parameters.map_err(|refusal| {
+        respond::refuse(
+            refusal.status,
+            refusal.code.server_error(refusal.message),
+            json,
+        )
+    })?;
     let caller = Caller {
         access,
         resume_from: sse::last_event_id(&parts.headers),
@@ -170,7 +168,11 @@ impl From<MalformedRequest> for Refusal {
     }
 }
 
-async fn from_body(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
+async fn from_body(
+    state: &HttpState,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<GraphQlRequest, Refusal> {
     if !is_json(headers) {
         return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -188,7 +190,7 @@ async fn from_body(state: &HttpState, headers: &HeaderMap, body: Body) -> Result
             "the request body did not arrive in time",
         )
     })??;
-    parse(&bytes)
+    Ok(GraphQlRequest::from_slice(&bytes)?)
 }
 
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
@@ -236,12 +238,6 @@ async fn drain(mut chunks: BodyDataStream) {
     let _ = timeout(DRAIN_TIME, all).await;
 }
 
-/// Bounded in depth by the parser (128 levels).
-fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Refusal::malformed(format!("the request body is not JSON: {error}")))
-}
-
 fn is_json(headers: &HeaderMap) -> bool {
     let mut sent = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (sent.next(), sent.next()) else {
@@ -259,7 +255,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-fn from_query_string(uri: &Uri) -> Result<Value, Refusal> {
+fn from_query_string(uri: &Uri) -> Result<GraphQlRequest, Refusal> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Refusal::malformed("the query string cannot be read"))?;
     let mut fields = Map::new();
@@ -275,7 +271,7 @@ fn from_query_string(uri: &Uri) -> Result<Value, Refusal> {
             return Err(Refusal::malformed("a parameter occurs twice"));
         }
     }
-    Ok(Value::Object(fields))
+    Ok(GraphQlRequest::from_json(Value::Object(fields))?)
 }
 
 fn has_query(uri: &Uri) -> bool {

@@ -32,15 +32,16 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
+use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{
         CompressionLayer,
         predicate::{NotForContentType, Predicate as _, SizeAbove},
     },
-    set_header::SetResponseHeaderLayer,
 };
 
+use self::observe::RouteMetrics;
 pub use self::{
     health::{NotReady, Readiness},
     observe::RequestId,
@@ -52,8 +53,8 @@ use crate::graphql::error;
 
 /// All routes under all layers. `extra` are routes of other rooms, under the same layers.
 ///
-/// From the outside in: request id, span and metrics; panics become a GraphQL-shaped 500; security
-/// headers; CORS; compression. Limits of size and time stand where a body is read.
+/// From the outside in: request id, span and metrics; security headers; panics become a GraphQL-shaped
+/// 500; CORS; compression. Limits of size and time stand where a body is read.
 pub fn router(state: HttpState, extra: Router) -> Router {
     let cors = state.origins.cors();
     // Event streams must not wait in a compressor.
@@ -61,7 +62,16 @@ pub fn router(state: HttpState, extra: Router) -> Router {
         .and(NotForContentType::SSE)
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::new("font/"));
-    let mut routes = Router::new()
+    let metrics = RouteMetrics::default();
+    let observed = move |request, next| observe::observe(metrics.clone(), request, next);
+    // One stack: each layer that a router is given by itself is boxed, and copied for each request.
+    let layers = ServiceBuilder::new()
+        .layer(middleware::from_fn(observed))
+        .map_response(secured)
+        .layer(CatchPanicLayer::custom(panicked))
+        .option_layer(cors)
+        .layer(CompressionLayer::new().compress_when(compress));
+    Router::new()
         .route("/graphql", any(graphql::handle))
         .route("/playground", get(playground::enter))
         .route("/playground/", get(playground::index))
@@ -72,23 +82,25 @@ pub fn router(state: HttpState, extra: Router) -> Router {
         .route("/metrics", get(metrics::show))
         .with_state(state)
         .merge(extra)
-        .layer(CompressionLayer::new().compress_when(compress));
-    if let Some(cors) = cors {
-        routes = routes.layer(cors);
+        .layer(layers)
+}
+
+/// What no answer goes without, unless it says something else.
+const SECURITY: [(HeaderName, HeaderValue); 4] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+];
+
+fn secured<B>(mut response: Response<B>) -> Response<B> {
+    for (name, value) in SECURITY {
+        response.headers_mut().entry(name).or_insert(value);
     }
-    let unless_set = |name: HeaderName, value| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
-    routes
-        .layer(unless_set(X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(unless_set(REFERRER_POLICY, "no-referrer"))
-        .layer(unless_set(X_FRAME_OPTIONS, "DENY"))
-        .layer(unless_set(
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(observe::observe))
+    response
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]

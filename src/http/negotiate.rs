@@ -43,15 +43,12 @@ impl Accepted {
             sent = true;
             for range in value.to_str().unwrap_or_default().split(',') {
                 let mut parts = range.split(';').map(str::trim);
-                let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+                let media = parts.next().unwrap_or_default();
                 let quality = parts.find_map(quality).unwrap_or(1_000);
-                html |= media == "text/html";
-                let (kind, exact) = match media.as_str() {
-                    "application/graphql-response+json" => (Kind::Json(Json::GraphQl), true),
-                    "application/json" => (Kind::Json(Json::Legacy), true),
-                    "text/event-stream" => (Kind::Events, true),
-                    "*/*" | "application/*" => (Kind::Json(Json::Legacy), false),
-                    _ => continue,
+                html |= media.eq_ignore_ascii_case("text/html");
+                let known = MEDIA.iter().find(|it| media.eq_ignore_ascii_case(it.0));
+                let Some(&(_, kind, exact)) = known else {
+                    continue;
                 };
                 ranges.push(Range {
                     quality,
@@ -93,6 +90,15 @@ impl Accepted {
         }
     }
 }
+
+/// The media types that are answered, and those that stand for any of them; true: exactly this one.
+const MEDIA: [(&str, Kind, bool); 5] = [
+    ("application/json", Kind::Json(Json::Legacy), true),
+    ("application/graphql-response+json", Kind::Json(Json::GraphQl), true),
+    ("text/event-stream", Kind::Events, true),
+    ("*/*", Kind::Json(Json::Legacy), false),
+    ("application/*", Kind::Json(Json::Legacy), false),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {

@@ -7,7 +7,7 @@
 //!
 //! `route` is the template that matched, never the path that was sent.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -15,65 +15,86 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument, field};
-use uuid::Uuid;
+use metrics::{Counter, Histogram};
+use tracing::Instrument;
+use uuid::Builder;
+
+use crate::telemetry::PerLabels;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names a request in logs; a client or a proxy may bring its own name.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub HeaderValue);
+
+impl RequestId {
+    /// Short, and nothing that could break a log line or a header.
+    fn is_sane(&self) -> bool {
+        let id = self.0.as_bytes();
+        let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+        (1..=128).contains(&id.len()) && id.iter().all(harmless)
+    }
+
+    /// It only has to differ from others: the generator of the thread will do, where the system's would be a call of
+    /// the system each time.
+    fn random() -> Self {
+        let id = Builder::from_random_bytes(rand::random()).into_uuid();
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let text = id.hyphenated().encode_lower(&mut text);
+        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none")))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// The metrics of the routes: by the template of the route, and then by method and class of status.
+#[derive(Clone, Default)]
+pub(super) struct RouteMetrics(Arc<PerLabels<String, Route>>);
+
+type Route = Arc<PerLabels<(&'static str, &'static str), (Counter, Histogram)>>;
+
+impl RouteMetrics {
+    fn get(&self, method: &'static str, route: &str, status: &'static str) -> (Counter, Histogram) {
+        let metrics = self.0.get(route, Route::default);
+        metrics.get(&(method, status), || {
+            let requests = metrics::counter!(
+                "labql_http_requests_total",
+                "method" => method, "route" => route.to_owned(), "status" => status
+            );
+            let duration = metrics::histogram!(
+                "labql_http_request_duration_seconds",
+                "method" => method, "route" => route.to_owned()
+            );
+            (requests, duration)
+        })
+    }
+}
 
 /// Outermost layer of a route.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
-    let id = request
-        .headers()
-        .get(X_REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| is_sane(id))
-        .map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
+pub(super) async fn observe(metrics: RouteMetrics, mut request: Request, next: Next) -> Response {
+    let sent = request.headers().get(X_REQUEST_ID).cloned().map(RequestId);
+    let id = sent
+        .filter(RequestId::is_sane)
+        .unwrap_or_else(RequestId::random);
     let method = method_label(request.method());
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let span = tracing::info_span!(
-        "http",
-        request.id = %id,
-        method,
-        route,
-        status = field::Empty,
-        duration_ms = field::Empty,
-    );
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let route = path.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let span = tracing::info_span!("http", request.id = id.as_str(), method, route);
+    request.extensions_mut().insert(id.clone());
     let since = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let elapsed = since.elapsed().as_secs_f64();
     let status = response.status();
-    span.record("status", status.as_u16());
-    span.record("duration_ms", elapsed * 1e3);
-    span.in_scope(|| tracing::debug!("request ended"));
-    metrics::counter!(
-        "labql_http_requests_total",
-        "method" => method, "route" => route.clone(), "status" => class(status)
-    )
-    .increment(1);
-    metrics::histogram!(
-        "labql_http_request_duration_seconds", "method" => method, "route" => route
-    )
-    .record(elapsed);
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(X_REQUEST_ID, id);
-    }
+    let duration_ms = elapsed * 1e3;
+    tracing::debug!(parent: &span, status = status.as_u16(), duration_ms, "request ended");
+    let (requests, duration) = metrics.get(method, route, class(status));
+    requests.increment(1);
+    duration.record(elapsed);
+    response.headers_mut().insert(X_REQUEST_ID, id.0);
     response
-}
-
-/// Short, and nothing that could break a log line or a header.
-fn is_sane(id: &str) -> bool {
-    (1..=128).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte))
 }
 
 fn method_label(method: &Method) -> &'static str {

@@ -75,11 +75,7 @@ impl HttpState {
         &self,
         credential: Option<Credential>,
     ) -> Result<Arc<Viewer>, AuthError> {
-        self.0
-            .authenticator
-            .authenticate(credential)
-            .await
-            .map(Arc::new)
+        self.0.authenticator.authenticate(credential).await
     }
 
     /// Who shows a credential, on a connection that stays open.

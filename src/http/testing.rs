@@ -33,7 +33,7 @@ impl Authenticator for Door {
     fn authenticate(
         &self,
         credential: Option<Credential>,
-    ) -> BoxFuture<'_, Result<Viewer, AuthError>> {
+    ) -> BoxFuture<'_, Result<Arc<Viewer>, AuthError>> {
         self.checks.send_modify(|count| *count += 1);
         let known = matches!(&credential, Some(Credential::ApiKey(key)) if key.expose() == KEY);
         let answer = match *self.key.borrow() {
@@ -49,7 +49,7 @@ impl Authenticator for Door {
             Key::Unknown => Err(AuthError::Unavailable),
             _ => Err(AuthError::Rejected),
         };
-        std::future::ready(answer).boxed()
+        std::future::ready(answer.map(Arc::new)).boxed()
     }
 }
 

@@ -19,6 +19,7 @@ mod support;
 mod auth;
 mod cli;
 mod contract;
+mod credentials;
 mod demo;
 mod feed;
 mod goldens;

@@ -146,7 +146,7 @@ impl AccountsMutation {
             idempotency_key: input.idempotency_key,
         };
         let made = accounts::create_user(ctx.database()?, &actor.username, new).await;
-        ctx.services()?.feed.wake();
+        ctx.services()?.feed.wake_for_accounts();
         let (user, errors) = payload(made)?;
         Ok(CreateUserPayload {
             user: user.map(User),
@@ -174,7 +174,7 @@ impl AccountsMutation {
                 "you have no account here that a key could belong to",
             )),
         };
-        ctx.services()?.feed.wake();
+        ctx.services()?.feed.wake_for_accounts();
         let (made, errors) = payload(made)?;
         let (secret, api_key) = match made {
             Some((secret, key)) => (secret, Some(ApiKey(key))),
@@ -204,7 +204,7 @@ impl AccountsMutation {
                 "there is no such API key",
             )),
         };
-        ctx.services()?.feed.wake();
+        ctx.services()?.feed.wake_for_accounts();
         let (key, errors) = payload(revoked)?;
         Ok(RevokeApiKeyPayload {
             api_key: key.map(ApiKey),

@@ -20,7 +20,7 @@ impl AccountsQuery {
             return Ok(None);
         };
         let account = match user.id {
-            Some(id) => ctx.loaders()?.users.load_one(id).await?,
+            Some(id) => ctx.loaders()?.users().load_one(id).await?,
             None => None,
         };
         Ok(Some(Viewer {

@@ -63,7 +63,7 @@ impl User {
 
     /// What this user may do with the datasets of which base URIs.
     async fn grants(&self, ctx: &Context<'_>) -> Result<Vec<BaseUriGrant>> {
-        let grants = ctx.loaders()?.users.load_one(GrantsOf(self.0.id)).await?;
+        let grants = ctx.loaders()?.users().load_one(GrantsOf(self.0.id)).await?;
         let grant = |row: entity::base_uri_grant::Model| BaseUriGrant {
             base_uri: row.base_uri,
             can_search: row.can_search,
@@ -74,7 +74,7 @@ impl User {
 
     /// The API keys of this user, oldest first, revoked ones too.
     async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
-        let keys = ctx.loaders()?.users.load_one(KeysOf(self.0.id)).await?;
+        let keys = ctx.loaders()?.users().load_one(KeysOf(self.0.id)).await?;
         Ok(keys.unwrap_or_default().into_iter().map(ApiKey).collect())
     }
 }
@@ -129,7 +129,7 @@ impl ApiKey {
 
     /// Whose it is.
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        let row = ctx.loaders()?.users.load_one(self.0.user_id).await?;
+        let row = ctx.loaders()?.users().load_one(self.0.user_id).await?;
         Ok(row.map(User))
     }
 }

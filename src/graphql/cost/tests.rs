@@ -11,7 +11,9 @@ fn cost(text: &str, variables: Json) -> Result<u64, ServerError> {
     super::super::precheck::check_document(&document, &limits).unwrap();
     let (_, operation) = document.operations.iter().next().unwrap();
     let variables = Variables::from_json(variables);
-    check(&document, &operation.node, &variables, &types, &limits)
+    let reckoned = reckon(&document, &operation.node, &variables, &types, &limits);
+    check(reckoned.cost, &limits)?;
+    Ok(reckoned.cost)
 }
 
 fn cost_of(text: &str) -> u64 {

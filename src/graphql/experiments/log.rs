@@ -29,7 +29,7 @@ impl LogFile {
         expid: &Arc<str>,
         stream: LogStream,
     ) -> Result<Option<Self>> {
-        let Some(root) = ctx.loaders()?.roots.load_one(job.experiment_id).await? else {
+        let Some(root) = ctx.loaders()?.roots().load_one(job.experiment_id).await? else {
             return Ok(None);
         };
         let file = logs::newest(root.as_ref().clone(), expid, &job.name, stream).await;

@@ -238,7 +238,7 @@ impl Authenticator for Tokens {
     fn authenticate(
         &self,
         credential: Option<Credential>,
-    ) -> BoxFuture<'_, Result<Viewer, AuthError>> {
+    ) -> BoxFuture<'_, Result<Arc<Viewer>, AuthError>> {
         let shown = match &credential {
             None => "anonymous".to_owned(),
             Some(Credential::Bearer(token)) => format!("bearer {}", token.expose()),
@@ -253,7 +253,7 @@ impl Authenticator for Tokens {
             expires_at: milliseconds
                 .map(|left| chrono::Utc::now() + chrono::Duration::milliseconds(left)),
         };
-        Box::pin(std::future::ready(match shown.as_str() {
+        let answer = match shown.as_str() {
             "anonymous" => Ok(Viewer::anonymous()),
             "bearer good" => Ok(user("alice", None)),
             "bearer brief" => Ok(user("alice", Some(300))),
@@ -261,7 +261,8 @@ impl Authenticator for Tokens {
             "key 0123" => Ok(user("robot", None)),
             "bearer down" => Err(AuthError::Unavailable),
             _ => Err(AuthError::Rejected),
-        }))
+        };
+        Box::pin(std::future::ready(answer.map(Arc::new)))
     }
 }
 

@@ -1,0 +1,195 @@
+//! How often an operation asks for memory: a measure of its work that is the same on every machine.
+//!
+//! The whole server stands here but for its sockets: requests go through the router with a credential, with the guard on,
+//! to an SQLite file with a small laboratory. Counted is what the thread of the request allocates, not what the threads
+//! of the database do. To guard another operation add a line to [`OPERATIONS`].
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use labql::auth::accounts::{self, NewUser};
+use labql::auth::authenticator::Guard;
+use labql::auth::token::TokenKeys;
+use labql::auth::{AuthConfig, ProtectionLevel};
+use labql::config::DatabaseConfig;
+use labql::database::Database;
+use labql::demo::autosubmit::{
+    DetailsKey, ExperimentSpec, JobListForm, create_central, write_experiment,
+};
+use labql::events::Feed;
+use labql::experiments::sync::{Mirror, Scope};
+use labql::graphql::context::Services;
+use labql::graphql::engine::{Engine, EngineSettings};
+use labql::graphql::schema;
+use labql::http::{self, HttpState};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+/// An operation, and what it may cost.
+struct Operation {
+    name: &'static str,
+    query: &'static str,
+    /// Makes `$first` so large, and then one larger: the difference is what a row costs.
+    first: u64,
+    /// Allocations of a request for `first` rows.
+    request: u64,
+    /// Allocations that one row more costs.
+    row: u64,
+}
+
+/// The limits are about a fifth above what was counted.
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "nothing",
+        query: "query Q { __typename }",
+        first: 0,
+        request: 0,
+        row: 0,
+    },
+    Operation {
+        name: "the viewer",
+        query: "query Q { viewer { username } }",
+        first: 0,
+        request: 0,
+        row: 0,
+    },
+    Operation {
+        name: "jobs",
+        query: "query Q($first: Int!) { experiment(expid: \"a000\") {
+            jobs(first: $first) { nodes { name status section chunk } }
+        } }",
+        first: 50,
+        request: 0,
+        row: 0,
+    },
+];
+
+/// How often each count is taken; the least counts, since caches are filled and tables grown on the way.
+const TRIES: usize = 20;
+
+#[test]
+fn operations_allocate_no_more_than_they_did() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let lab = runtime.block_on(Lab::new());
+    let mut report = String::new();
+    let mut worse = false;
+    for operation in OPERATIONS {
+        let request = lab.allocations(&runtime, operation, operation.first);
+        let more = lab.allocations(&runtime, operation, operation.first + 1);
+        let row = more.saturating_sub(request);
+        worse |= request > operation.request || row > operation.row;
+        report += &format!(
+            "{}: {request} (limit {}), a row {row} (limit {})\n",
+            operation.name, operation.request, operation.row
+        );
+    }
+    println!("{report}");
+    assert!(!worse, "allocations:\n{report}");
+}
+
+/// The server without its sockets. Goes away with its folder.
+struct Lab {
+    router: Router,
+    token: String,
+    _folder: TempDir,
+}
+
+impl Lab {
+    /// With one experiment of some hundred jobs.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("labql.db");
+        let config = DatabaseConfig {
+            url: format!("sqlite:{}", file.display()).into(),
+            max_connections: 1,
+        };
+        let database = Database::connect(&config).await.expect("a database");
+        database.ensure_schema(true).await.expect("a schema");
+        let feed = Feed::open(database.clone()).await.expect("a feed");
+
+        let root = folder.path().join("autosubmit");
+        std::fs::create_dir(&root).expect("a folder");
+        create_central(&root, DetailsKey::None).expect("central databases");
+        let spec = ExperimentSpec::sized("a000", JobListForm::Dict, 2, 20);
+        write_experiment(&root, &spec, chrono::Utc::now()).expect("an experiment");
+        let mirror = Mirror::open(database.clone(), feed.clone(), &root, &[]).await;
+        let pass = mirror.expect("a root").pass(Scope::All, &|_, _| ()).await;
+        pass.expect("a mirror");
+
+        let new = NewUser {
+            username: "ada".to_owned(),
+            password: None,
+            display_name: None,
+            email: None,
+            is_admin: false,
+            idempotency_key: None,
+        };
+        let user = accounts::create_user(&database, "test", new).await;
+        user.expect("a user");
+        let keys = TokenKeys::load(&AuthConfig::default(), folder.path()).expect("keys");
+        let (token, _) = keys
+            .issue("ada", chrono::Utc::now(), None)
+            .expect("a token");
+        feed.look().await.expect("a log");
+
+        let services = Services {
+            database: database.clone(),
+            feed: feed.clone(),
+            keys: Arc::new(keys),
+            protection: ProtectionLevel::All,
+        };
+        let guard = Guard::new(database, Arc::clone(&services.keys), feed);
+        let engine = Engine::new(
+            schema::schema(services.clone()),
+            schema::request_context(&services),
+            EngineSettings::default(),
+        )
+        .trusting(schema::trusting(services));
+        let state = HttpState::builder(engine, guard).build().expect("settings");
+        Self {
+            router: http::router(state, Router::new()),
+            token,
+            _folder: folder,
+        }
+    }
+
+    /// The allocations of one request, from the router to the last byte of the answer.
+    fn allocations(&self, runtime: &Runtime, operation: &Operation, first: u64) -> u64 {
+        let body = json!({ "query": operation.query, "operationName": "Q", "variables": { "first": first } });
+        let body = body.to_string();
+        let tries = (0..TRIES).map(|_| {
+            let request = Request::post("/graphql")
+                .header("content-type", "application/json")
+                .header("accept", "application/json")
+                .header("authorization", format!("Bearer {}", self.token))
+                .body(Body::from(body.clone()))
+                .expect("a request");
+            let router = self.router.clone();
+            let mut answer = Vec::new();
+            let counted = allocation_counter::measure(|| {
+                answer = runtime.block_on(async {
+                    let response = router.oneshot(request).await.expect("an answer");
+                    let body = to_bytes(response.into_body(), usize::MAX).await;
+                    body.expect("the whole answer").to_vec()
+                });
+            });
+            let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+            assert!(answer.get("errors").is_none(), "{answer}");
+            counted.count_total
+        });
+        tries.min().expect("a try")
+    }
+}
