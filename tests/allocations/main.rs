@@ -25,6 +25,7 @@ use labql::demo::autosubmit::{
     DetailsKey, ExperimentSpec, JobListForm, create_central, write_experiment,
 };
 use labql::events::Feed;
+use labql::experiments::reports::Reports;
 use labql::experiments::sync::{Mirror, Scope};
 use labql::graphql::context::Services;
 use labql::graphql::engine::{Engine, EngineSettings};
@@ -146,6 +147,7 @@ impl Lab {
         feed.look().await.expect("a log");
 
         let services = Services {
+            reports: Reports::start(&database, &feed),
             database: database.clone(),
             feed: feed.clone(),
             keys: Arc::new(keys),
