@@ -6,11 +6,11 @@ use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{error, json};
+use super::{error, json, size};
 
 /// The JSON of a response; `data` is left out when execution never began.
 pub fn encode(response: &Response) -> Result<Vec<u8>, serde_json::Error> {
-    let mut out = Vec::with_capacity(SMALL_ANSWER);
+    let mut out = Vec::with_capacity(size::bytes(&response.data).saturating_add(AROUND_DATA));
     out.push(b'{');
     if !error::is_request_error(response) {
         out.extend_from_slice(b"\"data\":");
@@ -35,8 +35,8 @@ fn member(name: &str, value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), s
     serde_json::to_writer(out, value)
 }
 
-/// Bytes that most small answers fit into.
-const SMALL_ANSWER: usize = 256;
+/// Bytes that stand around the data of an answer without errors, and some to spare.
+const AROUND_DATA: usize = 64;
 
 /// An answer of a stream. Clones share everything.
 #[derive(Clone, Debug)]

@@ -203,11 +203,15 @@ impl<'a> Plan<'a> {
         else {
             return Value::Null;
         };
-        let mut out = Vec::with_capacity(rows.len().saturating_mul(SHORT_ROW));
+        let mut out = Vec::new();
         out.push(b'[');
         for (place, row) in rows.iter().enumerate() {
             if place > 0 {
                 out.push(b',');
+            }
+            if place == SAMPLE {
+                let others = rows.len().saturating_sub(SAMPLE);
+                out.reserve((out.len() / SAMPLE).saturating_mul(others.saturating_add(others / 8)));
             }
             write(row, &self.steps, &mut out, |column, out| {
                 match columns.get(column).and_then(|values| values.get(place)) {
@@ -221,8 +225,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Bytes that a row has at least, mostly.
-const SHORT_ROW: usize = 32;
+/// How many rows tell how long the others will be.
+const SAMPLE: usize = 16;
 
 /// One field of all rows. None if it failed where null is not allowed, after the error was noted.
 async fn column<T: Row>(

@@ -9,6 +9,13 @@ pub fn exceeds(value: &Value, bytes: usize) -> bool {
     take(value, &mut left).is_none()
 }
 
+/// About how many bytes a value has as JSON.
+pub fn bytes(value: &Value) -> usize {
+    let mut left = usize::MAX;
+    let counted = take(value, &mut left);
+    counted.map_or(0, |()| usize::MAX - left)
+}
+
 /// Numbers are taken for this long.
 const NUMBER: usize = 8;
 
@@ -46,5 +53,6 @@ mod tests {
         assert!(exceeds(&answer, bytes - 10));
         assert!(!exceeds(&answer, bytes + 10));
         assert!(exceeds(&answer, 0));
+        assert!(super::bytes(&answer).abs_diff(bytes) < 10);
     }
 }
