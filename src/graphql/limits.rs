@@ -56,7 +56,7 @@ impl Default for Limits {
             max_directives: 100,
             max_cost: 400_000,
             default_page: 50,
-            max_page: 1_000,
+            max_page: 25_000,
             unpaged_list: 10,
             lines_per_field: 10,
             introspection_depth: 24,

@@ -7,7 +7,11 @@ use crate::support::{Lab, Server, root};
 
 const EXPERIMENTS: &str = include_str!("../contract/experiments.graphql");
 
-on_both_databases!(pages_of_experiments, a_thousand_jobs);
+on_both_databases!(
+    pages_of_experiments,
+    a_thousand_jobs,
+    a_far_page_costs_what_the_first_costs
+);
 
 /// The statements of an operation, and its data. Beside the requests the server looks for new events now and then: that
 /// is taken off, and the median of some tries leaves out those in which a look fell between two readings.
@@ -118,4 +122,40 @@ async fn a_thousand_jobs(mut lab: Lab) {
     let (count, data) = contract(&server, "JobDetail", variables).await;
     assert_eq!(data["job"]["status"], "COMPLETED", "{data}");
     assert!(count <= 9, "{count} statements");
+}
+
+/// Statements and rows of each page of a list, from the first to the last but one.
+async fn a_far_page_costs_what_the_first_costs(mut lab: Lab) {
+    lab.set("LABQL_WORKERS__ENABLED", "false");
+    // 10 × 4 × 5 + 11 jobs.
+    let mut spec = ExperimentSpec::sized("a000", JobListForm::Dict, 10, 4);
+    spec.logged_jobs = 0;
+    root::with(&lab.root(), &[spec]);
+    lab.import();
+    let server = lab.serve_signed_in().await;
+    let query = "query($after: String) { experiment(expid: \"a000\") {
+        jobs(first: 20, after: $after, orderBy: { field: PRIORITY }) {
+            nodes { name } pageInfo { endCursor hasNextPage }
+        }
+    } }";
+    let rows = async || server.counters(["labql_sql_rows_total"]).await[0];
+    let mut after = Value::Null;
+    let mut costs = Vec::new();
+    loop {
+        let body = json!({ "query": query, "variables": { "after": after } });
+        let (statements, data) = cost(&server, &body).await;
+        let before = rows().await;
+        server.send(body).await;
+        let read = rows().await - before;
+        let page = &data["experiment"]["jobs"];
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        costs.push((statements, read));
+    }
+    assert_eq!(costs.len(), 10);
+    // The experiment, and the jobs of the page with the one that tells of the next.
+    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+    assert_eq!(costs[0].1, 1 + 21);
 }
