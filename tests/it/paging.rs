@@ -152,9 +152,12 @@ async fn jobs_in_every_order(lab: Lab) {
                     text(job, "member"),
                     number(job, "chunk"),
                 ),
-                _ => (0, String::new(), String::new(), 0),
+                _ => {
+                    let name = text(job, "name").to_ascii_lowercase();
+                    (0, name, String::new(), 0)
+                }
             };
-            (key, text(job, "name").to_ascii_lowercase())
+            (key, text(job, "name"))
         });
         assert_eq!(both[0], sorted, "{field}");
         assert_eq!(sorted.len(), written[0].jobs);
