@@ -13,6 +13,7 @@
 use std::time::Instant;
 
 use async_graphql::{Response, ServerError, parser::types::OperationType};
+use metrics::Counter;
 use tracing::{Span, field};
 
 use super::answer::Answer;
@@ -25,6 +26,8 @@ pub(super) struct Observation {
     span: Span,
     outcome: &'static str,
     ended: bool,
+    /// The counter of the answers of a subscription: looked up once, not for each answer.
+    answers: Option<Counter>,
 }
 
 impl Observation {
@@ -37,10 +40,13 @@ impl Observation {
             duration_ms = field::Empty,
             errors = field::Empty,
         );
-        if kind == OperationType::Subscription {
+        let is_subscription = kind == OperationType::Subscription;
+        if is_subscription {
             metrics::gauge!("labql_graphql_subscriptions").increment(1.0);
         }
+        let answers = || metrics::counter!("labql_graphql_events_total");
         Self {
+            answers: is_subscription.then(answers),
             kind,
             since: Instant::now(),
             span,
@@ -63,7 +69,9 @@ impl Observation {
 
     /// One answer of a subscription.
     pub(super) fn event(&mut self, answer: &Answer) {
-        metrics::counter!("labql_graphql_events_total").increment(1);
+        if let Some(answers) = &self.answers {
+            answers.increment(1);
+        }
         if let Some(code) = answer.code {
             self.outcome = code;
         }
