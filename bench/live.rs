@@ -5,6 +5,9 @@
 //! must have heard everything in the same order, or be told why not. Without `LABQL_TEST_POSTGRES` the database is
 //! SQLite; with it, it is a new database on that server.
 //!
+//! With `BENCH_QUIET` further subscribers are connected first, who follow an experiment that does not exist and hear
+//! nothing: what they cost is memory. Ten thousand need `ulimit -n` to be larger than that.
+//!
 //! The clients share the machine with the server, so the figures are lower bounds.
 
 #![allow(
@@ -35,6 +38,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 const PASSWORD: &str = "correct horse battery";
+const QUIET: &str = "subscription { experimentUpdates(expid: \"none\") { cursor } }";
 const SUBSCRIPTION: &str = "subscription { workerUpdates {
     cursor recordedAt worker { name kind status } changes
 } }";
@@ -49,6 +53,8 @@ struct Plan {
     events: usize,
     /// Events that come one at a time, ten a second (`BENCH_PACED`).
     paced: usize,
+    /// Subscribers who hear nothing (`BENCH_QUIET`).
+    quiet: usize,
 }
 
 impl Plan {
@@ -62,6 +68,7 @@ impl Plan {
             slow: number("BENCH_SLOW", 50),
             events: number("BENCH_EVENTS", 1000),
             paced: number("BENCH_PACED", 100),
+            quiet: number("BENCH_QUIET", 0),
         }
     }
 }
@@ -94,15 +101,18 @@ async fn main() {
     );
     println!("{:<46} {:>8.1} MB", "memory before", resident(pid, "VmRSS"));
 
+    let quiet: Vec<Socket> = connect(&address, &admin, QUIET, plan.quiet).await;
+    if plan.quiet > 0 {
+        settle(&address, plan.quiet).await;
+        let what = format!("memory with {} quiet ones", plan.quiet);
+        println!("{what:<46} {:>8.1} MB", resident(pid, "VmRSS"));
+    }
+
     // All of them, at first, read.
     let (reports, mut heard) = mpsc::unbounded_channel();
     let (slow_down, slowness) = watch::channel(Reading::All);
     let began = Instant::now();
-    let sockets: Vec<Socket> = stream::iter(0..plan.subscribers)
-        .map(|_| subscribe(&address, &admin))
-        .buffered(32)
-        .collect()
-        .await;
+    let sockets = connect(&address, &admin, SUBSCRIPTION, plan.subscribers).await;
     println!(
         "{:<46} {:>8.2} s",
         "all connected after",
@@ -118,7 +128,7 @@ async fn main() {
             reports.clone(),
         ));
     }
-    settle(&address, plan.subscribers).await;
+    settle(&address, plan.quiet + plan.subscribers).await;
     println!(
         "{:<46} {:>8.1} MB",
         "memory, all subscribed and silent",
@@ -187,6 +197,7 @@ async fn main() {
             .all(|heard| heard.count == plan.events || heard.closed.is_some())
     );
     println!("{:<46} {:>8.1} MB", "peak memory", resident(pid, "VmHWM"));
+    drop(quiet);
     let _ = server.start_kill();
     let _ = server.wait().await;
 }
@@ -218,6 +229,7 @@ fn labql(folder: &Path, database: &str, arguments: &[&str]) -> Command {
         .current_dir(folder)
         .env("LABQL_DATA_DIR", folder)
         .env("LABQL_DATABASE__URL", database)
+        .env("LABQL_HTTP__WEBSOCKET__MAX_SOCKETS", "20000")
         .env("LABQL_LOG__FILTER", "warn");
     command
 }
@@ -261,7 +273,15 @@ async fn start(folder: &Path, database: &str) -> (tokio::process::Child, String)
     }
 }
 
-async fn subscribe(address: &str, token: &str) -> Socket {
+async fn connect(address: &str, token: &str, query: &str, sockets: usize) -> Vec<Socket> {
+    stream::iter(0..sockets)
+        .map(|_| subscribe(address, token, query))
+        .buffered(32)
+        .collect()
+        .await
+}
+
+async fn subscribe(address: &str, token: &str, query: &str) -> Socket {
     let mut request = format!("ws://{address}/graphql")
         .into_client_request()
         .unwrap();
@@ -275,7 +295,7 @@ async fn subscribe(address: &str, token: &str) -> Socket {
     let payload = json!({ "Authorization": format!("Bearer {token}") });
     let messages = [
         json!({ "type": "connection_init", "payload": payload }),
-        json!({ "type": "subscribe", "id": "1", "payload": { "query": SUBSCRIPTION } }),
+        json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }),
     ];
     for message in messages {
         socket

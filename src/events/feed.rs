@@ -43,7 +43,8 @@ pub(super) trait Backend: Send + Sync {
     /// How many statements a look costs that finds nothing.
     fn statements_per_look(&self) -> u64;
     /// Gives positions to events that are committed and have none: to all that were committed before this was called.
-    fn number(&self) -> BoxFuture<'_, Result<(), Failure>>;
+    /// Says whether there were any.
+    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>>;
     /// Wakes the reader when another process has written; never ends.
     fn listen<'a>(&'a self, wake: &'a Notify) -> BoxFuture<'a, ()>;
 }
@@ -122,7 +123,7 @@ impl Feed {
         let log = LogId::from_hex(&state.log)
             .ok_or_else(|| Failure::internal("the event log has no identity"))?;
         let backend: Box<dyn Backend> = match database.backend() {
-            DatabaseBackend::Postgres => Box::new(Postgres(database.clone())),
+            DatabaseBackend::Postgres => Box::new(Postgres::new(database.clone())),
             _ => Box::new(Sqlite),
         };
         Ok(Self(Arc::new(Inner {
@@ -261,7 +262,9 @@ impl Feed {
 
     /// The log, in which everything has its position that is committed.
     async fn numbered(&self) -> Result<event_log::Model, Failure> {
-        self.0.backend.number().await?;
+        if self.0.backend.number().await? {
+            self.wake();
+        }
         self.state().await
     }
 

@@ -51,7 +51,7 @@ impl Event {
 }
 
 /// Which events somebody wants to hear.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// Of these topics; empty: none.
     pub topics: Vec<Topic>,

@@ -14,12 +14,13 @@ use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use tokio::sync::Notify;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::feed::Backend;
 use crate::database::Database;
 use crate::failure::Failure;
 
-/// The channel on which replicas say that there are new positions. The message carries nothing that is needed.
+/// The channel on which replicas say that there are new positions. The message names who says so.
 const CHANNEL: &str = "labql_events";
 /// How long a listener whose connection was lost or refused waits.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -31,7 +32,9 @@ const POLL: Duration = Duration::from_secs(1);
 ///
 /// A bitmap of the index of unnumbered events would visit all that were numbered since the last vacuum, each time; a plain
 /// scan marks them and passes over them.
-const NUMBER: &str = "
+fn number_as(teller: Uuid) -> String {
+    format!(
+        "
 SET LOCAL enable_bitmapscan = off;
 SELECT head FROM event_log WHERE id = 1 FOR UPDATE;
 WITH fresh AS (
@@ -49,8 +52,11 @@ WITH fresh AS (
     FROM newest
     RETURNING head
 )
-SELECT pg_notify('labql_events', head::text) FROM told;
-";
+SELECT pg_notify('{CHANNEL}', '{teller}') FROM told;
+"
+    )
+}
+
 /// The oldest and the newest event to number: two looks into the index, however many events there are.
 const UNNUMBERED: &str =
     "SELECT min(id) AS oldest, max(id) AS newest FROM event WHERE position IS NULL";
@@ -58,12 +64,26 @@ const UNNUMBERED: &str =
 const BATCH: i64 = 1000;
 
 /// What is particular to PostgreSQL.
-pub struct Postgres(pub Database);
+pub struct Postgres {
+    database: Database,
+    /// Who this is on the channel.
+    teller: String,
+    number: String,
+}
 
 impl Postgres {
+    pub(super) fn new(database: Database) -> Self {
+        let teller = Uuid::new_v4();
+        Self {
+            database,
+            teller: teller.to_string(),
+            number: number_as(teller),
+        }
+    }
+
     /// A connection of its own: the listener holds it for good, and those of the pool are for statements.
     async fn connect(&self) -> Result<PgListener, sea_orm::sqlx::Error> {
-        let options = self.0.read().get_postgres_connection_pool();
+        let options = self.database.read().get_postgres_connection_pool();
         let options = options.connect_options().as_ref().clone();
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -84,24 +104,24 @@ impl Backend for Postgres {
         2
     }
 
-    fn number(&self) -> BoxFuture<'_, Result<(), Failure>> {
+    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
         async move {
-            let connection = self.0.write();
+            let connection = self.database.write();
             let unnumbered = Statement::from_string(DatabaseBackend::Postgres, UNNUMBERED);
             let Some(row) = connection.query_one_raw(unnumbered).await? else {
-                return Ok(());
+                return Ok(false);
             };
             let (oldest, newest): (Option<i64>, Option<i64>) =
                 (row.try_get("", "oldest")?, row.try_get("", "newest")?);
             let (Some(oldest), Some(newest)) = (oldest, newest) else {
-                return Ok(());
+                return Ok(false);
             };
             // So many at most were there at first. What comes while they are numbered is left to whoever is woken by it:
             // this would not end while others write.
             for _ in 0..=newest.saturating_sub(oldest) / BATCH {
-                connection.execute_unprepared(NUMBER).await?;
+                connection.execute_unprepared(&self.number).await?;
             }
-            Ok(())
+            Ok(true)
         }
         .boxed()
     }
@@ -113,8 +133,11 @@ impl Backend for Postgres {
                     Ok(mut listener) => {
                         // Whatever was sent while nobody listened has to be looked for.
                         wake.notify_one();
-                        while let Ok(Some(_)) = listener.try_recv().await {
-                            wake.notify_one();
+                        while let Ok(Some(told)) = listener.try_recv().await {
+                            // Who gave positions knows of them.
+                            if told.payload() != self.teller {
+                                wake.notify_one();
+                            }
                         }
                         tracing::warn!("the connection that listens for events was lost");
                     }

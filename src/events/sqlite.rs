@@ -25,8 +25,8 @@ impl Backend for Sqlite {
         1
     }
 
-    fn number(&self) -> BoxFuture<'_, Result<(), Failure>> {
-        ready(Ok(())).boxed()
+    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
+        ready(Ok(false)).boxed()
     }
 
     fn listen<'a>(&'a self, _wake: &'a Notify) -> BoxFuture<'a, ()> {

@@ -62,6 +62,8 @@ pub(super) struct Observation {
     outcome: &'static str,
     ended: bool,
     metrics: OperationMetrics,
+    /// The counter of the answers of a subscription: looked up once, not for each answer.
+    answers: Option<Counter>,
 }
 
 impl Observation {
@@ -77,10 +79,13 @@ impl Observation {
             operation.name = name,
             errors = field::Empty,
         );
-        if kind == OperationType::Subscription {
+        let is_subscription = kind == OperationType::Subscription;
+        if is_subscription {
             metrics::gauge!("labql_graphql_subscriptions").increment(1.0);
         }
+        let answers = || metrics::counter!("labql_graphql_events_total");
         Self {
+            answers: is_subscription.then(answers),
             kind,
             since: Instant::now(),
             span,
@@ -96,7 +101,9 @@ impl Observation {
 
     /// One answer of a subscription.
     pub(super) fn event(&mut self, answer: &Answer) {
-        metrics::counter!("labql_graphql_events_total").increment(1);
+        if let Some(answers) = &self.answers {
+            answers.increment(1);
+        }
         if let Some(code) = answer.code {
             self.outcome = code;
         }

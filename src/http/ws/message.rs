@@ -3,7 +3,7 @@
 use async_graphql::ServerError;
 use axum::extract::ws::{Message, Utf8Bytes};
 use serde::Serialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
 use crate::{
     auth::Credential,
@@ -88,7 +88,7 @@ pub(super) fn credential(
     Ok(found)
 }
 
-/// What the server says.
+/// What the server says, apart from answers.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ServerMessage<'a> {
@@ -96,11 +96,6 @@ pub(super) enum ServerMessage<'a> {
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<Value>,
-    },
-    /// The payload is JSON already.
-    Next {
-        id: &'a str,
-        payload: &'a RawValue,
     },
     Error {
         id: &'a str,
@@ -113,32 +108,58 @@ pub(super) enum ServerMessage<'a> {
 
 impl ServerMessage<'_> {
     pub(super) fn encode(&self) -> Message {
-        // Texts, and JSON that was encoded before: nothing that could fail.
-        let text = serde_json::to_string(self).unwrap_or_default();
-        Message::Text(Utf8Bytes::from(text))
+        // Texts, and numbers: nothing that could fail.
+        text(serde_json::to_string(self).unwrap_or_default())
     }
 }
 
-/// One thing that an operation has to say.
-pub(super) enum Output {
-    Answer(Answer),
-    Complete,
+fn text(text: String) -> Message {
+    Message::Text(Utf8Bytes::from(text))
 }
 
-impl Output {
-    /// The message, and whether it is the operation's last. An operation that never began is an
-    /// `error`, which ends it without `complete`.
-    pub(super) fn message<'a>(&'a self, id: &'a str) -> (ServerMessage<'a>, bool) {
-        match self {
-            Self::Answer(Answer {
-                refusal: Some(payload),
-                ..
-            }) => (ServerMessage::Error { id, payload }, true),
-            Self::Answer(answer) => {
-                let payload = &answer.json;
-                (ServerMessage::Next { id, payload }, false)
-            }
-            Self::Complete => (ServerMessage::Complete { id }, true),
+/// One thing that an operation has to say, and whether it is the last.
+pub(super) struct Output {
+    pub(super) message: Message,
+    pub(super) last: bool,
+}
+
+/// The messages of an operation.
+pub(super) struct Operation {
+    id: String,
+    /// A message of type `next` up to its payload: the answer is JSON already, for many operations.
+    next: String,
+}
+
+impl Operation {
+    pub(super) fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            next: format!(r#"{{"type":"next","id":{},"payload":"#, Value::from(id)),
+        }
+    }
+
+    /// An operation that never began is an `error`, which ends it without `complete`.
+    pub(super) fn tell(&self, answer: &Answer) -> Output {
+        if let Some(payload) = &answer.refusal {
+            let id = &self.id;
+            let message = ServerMessage::Error { id, payload }.encode();
+            return Output {
+                message,
+                last: true,
+            };
+        }
+        let parts = [self.next.as_str(), answer.json.get(), "}"];
+        Output {
+            message: text(parts.concat()),
+            last: false,
+        }
+    }
+
+    pub(super) fn complete(&self) -> Output {
+        let message = ServerMessage::Complete { id: &self.id }.encode();
+        Output {
+            message,
+            last: true,
         }
     }
 }

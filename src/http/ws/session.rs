@@ -5,7 +5,7 @@
 //! stream. A client that does not read holds up its own streams and nothing else; a stream that has no
 //! event does not keep the end of a socket from being noticed.
 
-use std::{ops::ControlFlow, pin::Pin};
+use std::{ops::ControlFlow, pin::Pin, sync::Arc};
 
 use axum::{
     Error,
@@ -13,7 +13,10 @@ use axum::{
     extract::ws::{Message, WebSocket},
 };
 use futures_util::{
-    FutureExt, SinkExt, StreamExt, future::OptionFuture, stream, stream::BoxStream,
+    FutureExt, SinkExt, StreamExt,
+    future::{BoxFuture, OptionFuture},
+    stream,
+    stream::BoxStream,
 };
 use tokio::time::{
     Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until, timeout, timeout_at,
@@ -22,7 +25,7 @@ use tokio_stream::StreamMap;
 
 use super::{
     CLOSING, close, drain,
-    message::{ClientMessage, Output, ServerMessage, credential},
+    message::{ClientMessage, Operation, Output, ServerMessage, credential},
 };
 use crate::{
     auth::{Access, AuthError, Credential, Viewer},
@@ -82,7 +85,11 @@ struct Session {
     /// Known since `connection_init`. It is asked again for each operation, before each event that follows a change of
     /// accounts, and with each ping: a socket may outlive a key or an account by days.
     access: Option<Access>,
-    operations: StreamMap<String, BoxStream<'static, Output>>,
+    /// Ends with the server. It waits for as long as the socket, and is not set up anew for each event; nor is the next.
+    shutdown: BoxFuture<'static, ()>,
+    /// Ends when the credential is found to be good no more.
+    rejected: Option<BoxFuture<'static, ()>>,
+    operations: StreamMap<Arc<str>, BoxStream<'static, Output>>,
     /// The time for `connection_init`, and then the viewer's expiry.
     limit: Option<Pin<Box<Sleep>>>,
     heartbeat: Interval,
@@ -99,10 +106,12 @@ impl Session {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             limit: Some(Box::pin(sleep_until(now + settings.init_timeout))),
+            shutdown: state.shutdown.clone().cancelled_owned().boxed(),
             socket,
             state,
             credential,
             access: None,
+            rejected: None,
             operations: StreamMap::new(),
             heartbeat,
             last_heard: now,
@@ -112,9 +121,9 @@ impl Session {
 
     async fn step(&mut self) -> Flow {
         let limit = OptionFuture::from(self.limit.as_mut());
-        let rejected = OptionFuture::from(self.access.as_ref().map(Access::rejected));
+        let rejected = OptionFuture::from(self.rejected.as_mut());
         tokio::select! {
-            () = self.state.shutdown.cancelled() => end(1012, GOODBYE),
+            () = &mut self.shutdown => end(1012, GOODBYE),
             Some(()) = rejected => end(4403, NO_LONGER_VALID),
             Some(()) = limit => match self.access {
                 None => end(4408, "Connection initialisation timeout"),
@@ -123,7 +132,6 @@ impl Session {
             _ = self.heartbeat.tick() => self.beat().await,
             frame = self.socket.recv() => self.receive(frame).await,
             Some((id, output)) = self.operations.next(), if !self.operations.is_empty() => {
-                self.last_used = Instant::now();
                 self.deliver(id, output).await
             }
         }
@@ -185,7 +193,7 @@ impl Session {
             }
             ClientMessage::Complete { id } => {
                 // An operation that has just ended is no fault of the client.
-                self.operations.remove(&id);
+                self.operations.remove(id.as_str());
                 ControlFlow::Continue(())
             }
         }
@@ -197,6 +205,8 @@ impl Session {
         match self.state.access(credential).await {
             Ok(access) => {
                 self.admit(&access.known());
+                let watched = access.clone();
+                self.rejected = Some(async move { watched.rejected().await }.boxed());
                 self.access = Some(access);
             }
             Err(AuthError::Unavailable) => {
@@ -233,7 +243,7 @@ impl Session {
         let Some(access) = self.access.clone() else {
             return end(4401, "Unauthorized");
         };
-        if self.operations.contains_key(&id) {
+        if self.operations.contains_key(id.as_str()) {
             return end(4409, format!("Subscriber for {id} already exists"));
         }
         let request = match GraphQlRequest::from_json(payload) {
@@ -248,10 +258,12 @@ impl Session {
         match prepared {
             Ok(operation) => {
                 let answers = self.state.engine.subscribe(operation, Caller::from(access));
+                let operation = Arc::new(Operation::new(&id));
+                let telling = Arc::clone(&operation);
                 let outputs = answers
-                    .map(Output::Answer)
-                    .chain(stream::once(async { Output::Complete }));
-                self.operations.insert(id, outputs.boxed());
+                    .map(move |answer| telling.tell(&answer))
+                    .chain(stream::once(async move { operation.complete() }));
+                self.operations.insert(id.into(), outputs.boxed());
                 ControlFlow::Continue(())
             }
             Err(error) => {
@@ -263,17 +275,21 @@ impl Session {
     }
 
     /// Sends what is ready, and flushes once.
-    async fn deliver(&mut self, mut id: String, mut output: Output) -> Flow {
+    async fn deliver(&mut self, id: Arc<str>, output: Output) -> Flow {
+        self.last_used = Instant::now();
         // For all of it together: meanwhile nothing else is seen of the client.
-        let limit = Instant::now() + self.state.settings.websocket.write_timeout;
+        let limit = self.last_used + self.state.settings.websocket.write_timeout;
+        match timeout_at(limit, self.send_ready(id, output)).await {
+            Ok(Ok(())) => ControlFlow::Continue(()),
+            Ok(Err(_)) => ControlFlow::Break(End::Gone),
+            Err(_) => ControlFlow::Break(End::NotReading),
+        }
+    }
+
+    async fn send_ready(&mut self, mut id: Arc<str>, mut output: Output) -> Result<(), Error> {
         for sent in 1..=BATCH {
-            let (message, last) = output.message(&id);
-            match timeout_at(limit, self.socket.feed(message.encode())).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return ControlFlow::Break(End::Gone),
-                Err(_) => return ControlFlow::Break(End::NotReading),
-            }
-            if last {
+            self.socket.feed(output.message).await?;
+            if output.last {
                 self.operations.remove(&id);
             }
             // What is taken has to be sent: it does not come again.
@@ -285,11 +301,7 @@ impl Session {
                 Some(None) | None => break,
             }
         }
-        match timeout_at(limit, self.socket.flush()).await {
-            Ok(Ok(())) => ControlFlow::Continue(()),
-            Ok(Err(_)) => ControlFlow::Break(End::Gone),
-            Err(_) => ControlFlow::Break(End::NotReading),
-        }
+        self.socket.flush().await
     }
 
     async fn send(&mut self, message: Message) -> Flow {
