@@ -45,7 +45,12 @@ pub struct Mutation(AccountsMutation, ReportsMutation, WorkersMutation);
 /// All streams of changes, as questions about one event; see [`live`](super::live).
 #[derive(MergedObject, Default)]
 #[graphql(name = "Subscription")]
-pub struct Updates(EventUpdates, ExperimentUpdates, ReportUpdates, WorkerUpdates);
+pub struct Updates(
+    EventUpdates,
+    ExperimentUpdates,
+    ReportUpdates,
+    WorkerUpdates,
+);
 
 /// The same as a part of the schema. It streams nothing: the engine follows the log instead.
 pub struct Subscription;

@@ -126,7 +126,12 @@ async fn what_is_wrong_is_refused(mut lab: Lab) {
         ("number", json!(2), "NOT_FOUND", Value::Null),
         ("number", json!(-1), "NOT_FOUND", Value::Null),
         ("status", json!(""), "BAD_INPUT", json!("status")),
-        ("status", json!("x".repeat(65)), "BAD_INPUT", json!("status")),
+        (
+            "status",
+            json!("x".repeat(65)),
+            "BAD_INPUT",
+            json!("status"),
+        ),
         ("status", json!("a\0"), "BAD_INPUT", json!("status")),
         ("message", json!("\0"), "BAD_INPUT", json!("message")),
         (

@@ -291,10 +291,7 @@ fn selection_variables(selection: &Selection, names: &mut HashSet<Name>) {
     }
 }
 
-fn directives(
-    given: &[Positioned<Directive>],
-    names: &mut HashSet<Name>,
-) {
+fn directives(given: &[Positioned<Directive>], names: &mut HashSet<Name>) {
     for directive in given {
         for (_, value) in &directive.node.arguments {
             value_variables(&value.node, names);

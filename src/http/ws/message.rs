@@ -143,7 +143,10 @@ impl Operation {
         if let Some(payload) = &answer.refusal {
             let id = &self.id;
             let message = ServerMessage::Error { id, payload }.encode();
-            return Output { message, last: true };
+            return Output {
+                message,
+                last: true,
+            };
         }
         let parts = [self.next.as_str(), answer.json.get(), "}"];
         Output {
@@ -154,7 +157,10 @@ impl Operation {
 
     pub(super) fn complete(&self) -> Output {
         let message = ServerMessage::Complete { id: &self.id }.encode();
-        Output { message, last: true }
+        Output {
+            message,
+            last: true,
+        }
     }
 }
 

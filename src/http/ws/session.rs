@@ -17,12 +17,7 @@ use axum::{
     body::Bytes,
     extract::ws::{Message, WebSocket},
 };
-use futures_util::{
-    FutureExt, SinkExt, StreamExt,
-    future::BoxFuture,
-    stream,
-    stream::BoxStream,
-};
+use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use tokio::time::{
     Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until, timeout, timeout_at,
 };
