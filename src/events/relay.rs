@@ -30,8 +30,10 @@ impl Relay {
     {
         let (sender, newest) = watch::channel(search.reached());
         let task = tokio::spawn(go_ahead(search, prepare, sender));
-        let _task = AbortOnDropHandle::new(task);
-        Self { newest, _task }
+        Self {
+            newest,
+            _task: AbortOnDropHandle::new(task),
+        }
     }
 }
 

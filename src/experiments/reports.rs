@@ -194,22 +194,19 @@ async fn known(
     let runs = reports
         .iter()
         .map(|report| (report.expid.as_str(), report.told.number));
-    let statement = match backend {
-        DatabaseBackend::Postgres => {
-            let (expids, numbers): (Vec<Value>, Vec<Value>) = runs
-                .map(|(expid, number)| (expid.into(), number.into()))
-                .unzip();
-            let values = [
-                Value::Array(ArrayType::String, Some(Box::new(expids))),
-                Value::Array(ArrayType::BigInt, Some(Box::new(numbers))),
-            ];
-            Statement::from_sql_and_values(backend, POSTGRES, values)
-        }
-        _ => {
-            let runs = serde_json::to_string(&runs.collect::<Vec<_>>());
-            let runs = runs.map_err(|error| DbErr::Json(error.to_string()))?;
-            Statement::from_sql_and_values(backend, SQLITE, [runs.into()])
-        }
+    let statement = if backend == DatabaseBackend::Postgres {
+        let (expids, numbers): (Vec<Value>, Vec<Value>) = runs
+            .map(|(expid, number)| (expid.into(), number.into()))
+            .unzip();
+        let values = [
+            Value::Array(ArrayType::String, Some(Box::new(expids))),
+            Value::Array(ArrayType::BigInt, Some(Box::new(numbers))),
+        ];
+        Statement::from_sql_and_values(backend, POSTGRES, values)
+    } else {
+        let runs = serde_json::to_string(&runs.collect::<Vec<_>>());
+        let runs = runs.map_err(|error| DbErr::Json(error.to_string()))?;
+        Statement::from_sql_and_values(backend, SQLITE, [runs.into()])
     };
     let mut places = HashSet::new();
     for row in connection.query_all_raw(statement).await? {

@@ -145,7 +145,8 @@ pub(super) async fn subscribe(
                 relayed: false,
             };
             member.join(rights);
-            stream::unfold(Some(member), |member| async {
+            // Boxed: each step passes it on.
+            stream::unfold(Some(Box::new(member)), |member| async {
                 let mut member = member?;
                 match member.next().await {
                     Ok(answer) => Some((answer, Some(member))),

@@ -1,23 +1,23 @@
 //! One open socket.
 //!
-//! A single task selects over the client's frames, the streams of its operations and the clocks, so
-//! that none starves another: `select!` begins at a random branch, and [`StreamMap`] at a random
-//! stream. A client that does not read holds up its own streams and nothing else; a stream that has no
+//! A single task looks at the client's frames, the streams of its operations and the clocks, in turn, so that none
+//! starves another; [`StreamMap`] begins at a random stream. A client that does not read holds up its own streams and nothing else; a stream that has no
 //! event does not keep the end of a socket from being noticed.
 
-use std::{ops::ControlFlow, pin::Pin, sync::Arc};
+use std::{
+    future::poll_fn,
+    ops::ControlFlow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
     Error,
     body::Bytes,
     extract::ws::{Message, WebSocket},
 };
-use futures_util::{
-    FutureExt, SinkExt, StreamExt,
-    future::{BoxFuture, OptionFuture},
-    stream,
-    stream::BoxStream,
-};
+use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use tokio::time::{
     Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until, timeout, timeout_at,
 };
@@ -52,6 +52,22 @@ enum End {
 }
 
 type Flow = ControlFlow<End>;
+
+/// What a session waits for.
+enum Happening {
+    /// The server ends.
+    Shutdown,
+    /// The credential is good no more.
+    Rejected,
+    /// The time for `connection_init`, or that of the credential, is over.
+    Limit,
+    /// It is time for a ping.
+    Beat,
+    /// The client has said something, or is gone.
+    Frame(Option<Result<Message, Error>>),
+    /// An operation has something to say.
+    Output(Arc<str>, Output),
+}
 
 /// Serves a socket until it ends. `credential` is that of the upgrade's headers.
 pub(super) async fn run(socket: WebSocket, state: HttpState, credential: Option<Credential>) {
@@ -90,6 +106,8 @@ struct Session {
     /// Ends when the credential is found to be good no more.
     rejected: Option<BoxFuture<'static, ()>>,
     operations: StreamMap<Arc<str>, BoxStream<'static, Output>>,
+    /// Whether the last that happened was an output.
+    delivered: bool,
     /// The time for `connection_init`, and then the viewer's expiry.
     limit: Option<Pin<Box<Sleep>>>,
     heartbeat: Interval,
@@ -113,6 +131,7 @@ impl Session {
             access: None,
             rejected: None,
             operations: StreamMap::new(),
+            delivered: false,
             heartbeat,
             last_heard: now,
             last_used: now,
@@ -120,21 +139,57 @@ impl Session {
     }
 
     async fn step(&mut self) -> Flow {
-        let limit = OptionFuture::from(self.limit.as_mut());
-        let rejected = OptionFuture::from(self.rejected.as_mut());
-        tokio::select! {
-            () = &mut self.shutdown => end(1012, GOODBYE),
-            Some(()) = rejected => end(4403, NO_LONGER_VALID),
-            Some(()) = limit => match self.access {
+        match poll_fn(|context| self.poll(context)).await {
+            Happening::Shutdown => end(1012, GOODBYE),
+            Happening::Rejected => end(4403, NO_LONGER_VALID),
+            Happening::Limit => match self.access {
                 None => end(4408, "Connection initialisation timeout"),
                 Some(_) => end(4403, "Forbidden: the credentials have expired"),
             },
-            _ = self.heartbeat.tick() => self.beat().await,
-            frame = self.socket.recv() => self.receive(frame).await,
-            Some((id, output)) = self.operations.next(), if !self.operations.is_empty() => {
-                self.deliver(id, output).await
-            }
+            Happening::Beat => self.beat().await,
+            Happening::Frame(frame) => self.receive(frame).await,
+            Happening::Output(id, output) => self.deliver(id, output).await,
         }
+    }
+
+    /// Looks at each source once. Answers come first, since they are what mostly wakes a socket; when some have just
+    /// been sent, all others come before them.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Happening> {
+        let delivered = std::mem::take(&mut self.delivered);
+        if !delivered && let Some(output) = self.poll_output(context) {
+            return Poll::Ready(output);
+        }
+        if self.shutdown.poll_unpin(context).is_ready() {
+            return Poll::Ready(Happening::Shutdown);
+        }
+        if let Some(rejected) = &mut self.rejected
+            && rejected.poll_unpin(context).is_ready()
+        {
+            return Poll::Ready(Happening::Rejected);
+        }
+        if let Some(limit) = &mut self.limit
+            && limit.poll_unpin(context).is_ready()
+        {
+            return Poll::Ready(Happening::Limit);
+        }
+        if self.heartbeat.poll_tick(context).is_ready() {
+            return Poll::Ready(Happening::Beat);
+        }
+        if let Poll::Ready(frame) = self.socket.poll_next_unpin(context) {
+            return Poll::Ready(Happening::Frame(frame));
+        }
+        if delivered && let Some(output) = self.poll_output(context) {
+            return Poll::Ready(output);
+        }
+        Poll::Pending
+    }
+
+    fn poll_output(&mut self, context: &mut Context<'_>) -> Option<Happening> {
+        let Poll::Ready(Some((id, output))) = self.operations.poll_next_unpin(context) else {
+            return None;
+        };
+        self.delivered = true;
+        Some(Happening::Output(id, output))
     }
 
     async fn beat(&mut self) -> Flow {
