@@ -81,7 +81,12 @@ impl Access {
 
     /// Who it is: asked again if accounts have changed since it was last asked.
     pub async fn viewer(&self) -> Result<Arc<Viewer>, AuthError> {
-        if self.0.rejected.get().is_some_and(CancellationToken::is_cancelled) {
+        if self
+            .0
+            .rejected
+            .get()
+            .is_some_and(CancellationToken::is_cancelled)
+        {
             return Err(AuthError::Rejected);
         }
         if let Some(viewer) = self.up_to_date() {

@@ -388,13 +388,16 @@ impl Engine {
             OperationType::Mutation => settings.mutation_timeout,
             OperationType::Query | OperationType::Subscription => settings.query_timeout,
         };
-        let _turn = timeout(settings.queue_timeout, self.0.turns.acquire_many(self.turns(cost)))
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or_else(|| {
-                ErrorCode::Unavailable.server_error("the server is busy, try again later")
-            })?;
+        let _turn = timeout(
+            settings.queue_timeout,
+            self.0.turns.acquire_many(self.turns(cost)),
+        )
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .ok_or_else(|| {
+            ErrorCode::Unavailable.server_error("the server is busy, try again later")
+        })?;
         let execution = AssertUnwindSafe(execution).catch_unwind();
         match timeout(limit, execution).await {
             Ok(Ok(response)) => Ok(response),
@@ -433,8 +436,7 @@ impl Engine {
             let error = ErrorCode::Unavailable.server_error("too many subscriptions are open");
             return stream::once(async { Answer::refused(error) }).boxed();
         };
-        let mut observation =
-            Observation::begin(&self.0.metrics, operation.kind, operation.name());
+        let mut observation = Observation::begin(&self.0.metrics, operation.kind, operation.name());
         let answers = if self.0.live.is_some() {
             let begin = live::subscribe(self.clone(), Arc::new(operation), caller);
             stream::once(begin.instrument(observation.span()))

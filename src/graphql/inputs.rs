@@ -148,7 +148,10 @@ mod tests {
             ("Color!", json!("RED")),
             ("[Int]", json!([1, null])),
             ("[[Color!]!]", json!([["RED"], []])),
-            ("Point", json!({ "x": 1, "y": null, "next": { "x": 2, "color": "BLUE" }, "tags": ["a"] })),
+            (
+                "Point",
+                json!({ "x": 1, "y": null, "next": { "x": 2, "color": "BLUE" }, "tags": ["a"] }),
+            ),
         ] {
             let found = nulls(&format!("$v: {of}"), json!({ "v": value }));
             assert_eq!(found, Some(Nulls(0)), "{of} {value}");
@@ -188,7 +191,10 @@ mod tests {
     fn nulls_have_their_places() {
         let found = |variables| nulls("$a: Int, $b: Int, $c: Int", variables);
         assert_eq!(found(json!({ "b": 1, "c": null })), Some(Nulls(0b100)));
-        assert_eq!(found(json!({ "a": null, "b": null, "d": "x" })), Some(Nulls(0b011)));
+        assert_eq!(
+            found(json!({ "a": null, "b": null, "d": "x" })),
+            Some(Nulls(0b011))
+        );
         let many: String = (0..65).map(|number| format!("$v{number}: Int ")).collect();
         assert_eq!(nulls(&many, json!({})), None);
     }

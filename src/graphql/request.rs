@@ -235,14 +235,26 @@ mod tests {
     fn what_is_wrong_is_told() {
         for (json, expected) in [
             (json!([]), "arrays of requests are not supported"),
-            (json!([{ "query": "{ a }" }]), "arrays of requests are not supported"),
+            (
+                json!([{ "query": "{ a }" }]),
+                "arrays of requests are not supported",
+            ),
             (json!("{ a }"), "the request is not a JSON object"),
             (json!(null), "the request is not a JSON object"),
             (json!(1), "the request is not a JSON object"),
             (json!({}), "the parameter \"query\" is missing"),
-            (json!({ "query": null }), "the parameter \"query\" is not a string"),
-            (json!({ "query": ["{ a }"] }), "the parameter \"query\" is not a string"),
-            (json!({ "query": { "a": [] } }), "the parameter \"query\" is not a string"),
+            (
+                json!({ "query": null }),
+                "the parameter \"query\" is not a string",
+            ),
+            (
+                json!({ "query": ["{ a }"] }),
+                "the parameter \"query\" is not a string",
+            ),
+            (
+                json!({ "query": { "a": [] } }),
+                "the parameter \"query\" is not a string",
+            ),
             (
                 json!({ "query": "{ a }", "operationName": 1.5 }),
                 "the parameter \"operationName\" is not a string",
@@ -278,7 +290,11 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         for name in ["variables", "extensions", "unknown"] {
-            let value = format!("{}{}", r#"{"a":"#.repeat(100_000), "1".to_owned() + &"}".repeat(100_000));
+            let value = format!(
+                "{}{}",
+                r#"{"a":"#.repeat(100_000),
+                "1".to_owned() + &"}".repeat(100_000)
+            );
             let json = format!(r#"{{"query":"{{ a }}","{name}":{value}}}"#);
             let _ = GraphQlRequest::from_slice(json.as_bytes());
         }

@@ -94,7 +94,11 @@ impl Accepted {
 /// The media types that are answered, and those that stand for any of them; true: exactly this one.
 const MEDIA: [(&str, Kind, bool); 5] = [
     ("application/json", Kind::Json(Json::Legacy), true),
-    ("application/graphql-response+json", Kind::Json(Json::GraphQl), true),
+    (
+        "application/graphql-response+json",
+        Kind::Json(Json::GraphQl),
+        true,
+    ),
     ("text/event-stream", Kind::Events, true),
     ("*/*", Kind::Json(Json::Legacy), false),
     ("application/*", Kind::Json(Json::Legacy), false),

@@ -155,7 +155,7 @@ async fn what_another_process_does_is_told_by_the_feed(lab: Lab) {
 
 async fn a_key_that_is_known_expires(lab: Lab) {
     let door = Door::of(&lab).await;
-    let (key, _) = door.key(Some(TimeDelta::milliseconds(500))).await;
+    let (key, _) = door.key(Some(TimeDelta::seconds(3))).await;
     assert_eq!(door.with_key(&key).await, ada());
     let expired = async {
         while door.with_key(&key).await.is_ok() {
