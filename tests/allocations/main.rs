@@ -53,7 +53,7 @@ const OPERATIONS: &[Operation] = &[
         name: "nothing",
         query: "query Q { __typename }",
         first: 0,
-        request: 85,
+        request: 80,
         row: 0,
     },
     Operation {
