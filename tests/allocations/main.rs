@@ -84,18 +84,19 @@ fn operations_allocate_no_more_than_they_did() {
         .build()
         .expect("a runtime");
     let lab = runtime.block_on(Lab::new());
-    let mut report = String::new();
+    let mut report = Vec::new();
     let mut worse = false;
     for operation in OPERATIONS {
         let request = lab.allocations(&runtime, operation, operation.first);
         let twice = lab.allocations(&runtime, operation, 2 * operation.first);
         let row = twice.saturating_sub(request) / operation.first.max(1);
         worse |= request > operation.request || row > operation.row;
-        report += &format!(
-            "{}: {request} (limit {}), a row {row} (limit {})\n",
+        report.push(format!(
+            "{}: {request} (limit {}), a row {row} (limit {})",
             operation.name, operation.request, operation.row
-        );
+        ));
     }
+    let report = report.join("\n");
     println!("{report}");
     assert!(!worse, "allocations:\n{report}");
 }
