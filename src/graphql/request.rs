@@ -139,7 +139,7 @@ struct Parameters {
 /// The names of the parameters.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Name {
+enum Known {
     Query,
     OperationName,
     Variables,
@@ -154,11 +154,11 @@ impl<'de> Parameter<'de> for Parameters {
         let mut parameters = Self::default();
         while let Some(name) = entries.next_key()? {
             match name {
-                Name::Query => parameters.query = entries.next_value()?,
-                Name::OperationName => parameters.operation_name = entries.next_value()?,
-                Name::Variables => parameters.variables = entries.next_value()?,
-                Name::Extensions => parameters.extensions = entries.next_value()?,
-                Name::Unknown => {
+                Known::Query => parameters.query = entries.next_value()?,
+                Known::OperationName => parameters.operation_name = entries.next_value()?,
+                Known::Variables => parameters.variables = entries.next_value()?,
+                Known::Extensions => parameters.extensions = entries.next_value()?,
+                Known::Unknown => {
                     entries.next_value::<IgnoredAny>()?;
                 }
             }

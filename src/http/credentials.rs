@@ -10,7 +10,7 @@
 //! One request shows one credential. Two, or one that cannot be read, are refused instead of guessed at.
 
 use crate::config::Secret;
-use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use crate::auth::Credential;
 
@@ -19,18 +19,24 @@ use crate::auth::Credential;
 #[error("the credentials cannot be read")]
 pub struct MalformedCredentials;
 
+/// How a credential is read from the value of a header.
+type Read = fn(&str) -> Result<Credential, MalformedCredentials>;
+
+/// The headers with credentials.
+static FORMS: [(HeaderName, Read); 3] = [
+    (AUTHORIZATION, from_authorization),
+    (HeaderName::from_static("fps_api"), fps_key),
+    (HeaderName::from_static("x-api-key"), api_key),
+];
+
 /// The credential of a request, if it has one.
 pub fn from_headers(headers: &HeaderMap) -> Result<Option<Credential>, MalformedCredentials> {
     let mut found = None;
-    for (name, value) in headers {
-        let credential = match name.as_str() {
-            name if name == AUTHORIZATION.as_str() => from_authorization(text(value)?)?,
-            "fps_api" => fps_key(text(value)?)?,
-            "x-api-key" => api_key(text(value)?)?,
-            _ => continue,
-        };
-        if found.replace(credential).is_some() {
-            return Err(MalformedCredentials);
+    for (name, read) in &FORMS {
+        for value in headers.get_all(name) {
+            if found.replace(read(text(value)?)?).is_some() {
+                return Err(MalformedCredentials);
+            }
         }
     }
     Ok(found)

@@ -18,8 +18,6 @@ mod state;
 mod testing;
 mod ws;
 
-use std::any::Any;
-
 use axum::{
     Router,
     http::{
@@ -33,12 +31,9 @@ use axum::{
     routing::{any, get},
 };
 use tower::ServiceBuilder;
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    compression::{
-        CompressionLayer,
-        predicate::{NotForContentType, Predicate as _, SizeAbove},
-    },
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{NotForContentType, Predicate as _, SizeAbove},
 };
 
 use self::observe::RouteMetrics;
@@ -49,12 +44,11 @@ pub use self::{
     settings::{HttpSettings, SettingsError, WebSocketSettings},
     state::{Authenticated, HttpState, HttpStateBuilder},
 };
-use crate::graphql::error;
 
 /// All routes under all layers. `extra` are routes of other rooms, under the same layers.
 ///
-/// From the outside in: request id, span and metrics; security headers; panics become a GraphQL-shaped
-/// 500; CORS; compression. Limits of size and time stand where a body is read.
+/// From the outside in: security headers; request id, span, metrics and what becomes of a panic; CORS;
+/// compression. Limits of size and time stand where a body is read.
 pub fn router(state: HttpState, extra: Router) -> Router {
     let cors = state.origins.cors();
     // Event streams must not wait in a compressor.
@@ -66,9 +60,8 @@ pub fn router(state: HttpState, extra: Router) -> Router {
     let observed = move |request, next| observe::observe(metrics.clone(), request, next);
     // One stack: each layer that a router is given by itself is boxed, and copied for each request.
     let layers = ServiceBuilder::new()
-        .layer(middleware::from_fn(observed))
         .map_response(secured)
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(observed))
         .option_layer(cors)
         .layer(CompressionLayer::new().compress_when(compress));
     Router::new()
@@ -101,15 +94,4 @@ fn secured<B>(mut response: Response<B>) -> Response<B> {
         response.headers_mut().entry(name).or_insert(value);
     }
     response
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    let error = error::internal_server_error(format_args!("a handler panicked: {text}"));
-    respond::internal(&error, negotiate::Json::Legacy)
 }

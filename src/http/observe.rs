@@ -1,4 +1,4 @@
-//! The id, the span and the metrics of each request.
+//! The id, the span and the metrics of each request, and what becomes of one that panics.
 //!
 //! | metric | labels |
 //! | --- | --- |
@@ -7,7 +7,7 @@
 //!
 //! `route` is the template that matched, never the path that was sent.
 
-use std::{sync::Arc, time::Instant};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -15,11 +15,13 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use futures_util::FutureExt;
 use metrics::{Counter, Histogram};
 use tracing::Instrument;
 use uuid::Builder;
 
-use crate::telemetry::PerLabels;
+use super::{negotiate::Json, respond};
+use crate::{graphql::error, telemetry::PerLabels};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -73,7 +75,7 @@ impl RouteMetrics {
     }
 }
 
-/// Outermost layer of a route.
+/// Outermost layer of a route. A panic becomes a 500 in the shape of GraphQL.
 pub(super) async fn observe(metrics: RouteMetrics, mut request: Request, next: Next) -> Response {
     let sent = request.headers().get(X_REQUEST_ID).cloned().map(RequestId);
     let id = sent
@@ -82,19 +84,34 @@ pub(super) async fn observe(metrics: RouteMetrics, mut request: Request, next: N
     let method = method_label(request.method());
     let path = request.extensions().get::<MatchedPath>().cloned();
     let route = path.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let span = tracing::info_span!("http", request.id = id.as_str(), method, route);
+    // What stands in a span is formatted for each request, whether anything is logged or not: no more than is needed to
+    // find one.
+    let span = tracing::info_span!("http", request.id = id.as_str());
     request.extensions_mut().insert(id.clone());
     let since = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let run = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answer = run.instrument(span.clone()).await;
+    let mut response = answer.unwrap_or_else(|panic| span.in_scope(|| panicked(&*panic)));
     let elapsed = since.elapsed().as_secs_f64();
     let status = response.status();
     let duration_ms = elapsed * 1e3;
-    tracing::debug!(parent: &span, status = status.as_u16(), duration_ms, "request ended");
+    let code = status.as_u16();
+    tracing::debug!(parent: &span, method, route, status = code, duration_ms, "request ended");
     let (requests, duration) = metrics.get(method, route, class(status));
     requests.increment(1);
     duration.record(elapsed);
     response.headers_mut().insert(X_REQUEST_ID, id.0);
     response
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    let error = error::internal_server_error(format_args!("a handler panicked: {text}"));
+    respond::internal(&error, Json::Legacy)
 }
 
 fn method_label(method: &Method) -> &'static str {

@@ -40,11 +40,11 @@ use tower::ServiceExt;
 struct Operation {
     name: &'static str,
     query: &'static str,
-    /// Makes `$first` so large, and then one larger: the difference is what a row costs.
+    /// The value of `$first`, and then twice that: the difference is what the rows cost. 0: it has no rows.
     first: u64,
     /// Allocations of a request for `first` rows.
     request: u64,
-    /// Allocations that one row more costs.
+    /// Allocations for each row more.
     row: u64,
 }
 
@@ -54,14 +54,14 @@ const OPERATIONS: &[Operation] = &[
         name: "nothing",
         query: "query Q { __typename }",
         first: 0,
-        request: 0,
+        request: 80,
         row: 0,
     },
     Operation {
         name: "the viewer",
         query: "query Q { viewer { username } }",
         first: 0,
-        request: 0,
+        request: 185,
         row: 0,
     },
     Operation {
@@ -70,8 +70,8 @@ const OPERATIONS: &[Operation] = &[
             jobs(first: $first) { nodes { name status section chunk } }
         } }",
         first: 50,
-        request: 0,
-        row: 0,
+        request: 4_100,
+        row: 80,
     },
 ];
 
@@ -85,18 +85,19 @@ fn operations_allocate_no_more_than_they_did() {
         .build()
         .expect("a runtime");
     let lab = runtime.block_on(Lab::new());
-    let mut report = String::new();
+    let mut report = Vec::new();
     let mut worse = false;
     for operation in OPERATIONS {
         let request = lab.allocations(&runtime, operation, operation.first);
-        let more = lab.allocations(&runtime, operation, operation.first + 1);
-        let row = more.saturating_sub(request);
+        let twice = lab.allocations(&runtime, operation, 2 * operation.first);
+        let row = twice.saturating_sub(request) / operation.first.max(1);
         worse |= request > operation.request || row > operation.row;
-        report += &format!(
-            "{}: {request} (limit {}), a row {row} (limit {})\n",
+        report.push(format!(
+            "{}: {request} (limit {}), a row {row} (limit {})",
             operation.name, operation.request, operation.row
-        );
+        ));
     }
+    let report = report.join("\n");
     println!("{report}");
     assert!(!worse, "allocations:\n{report}");
 }
@@ -109,7 +110,7 @@ struct Lab {
 }
 
 impl Lab {
-    /// With one experiment of some hundred jobs.
+    /// With one experiment of more than two hundred jobs.
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("labql.db");

@@ -81,18 +81,22 @@ impl Door {
         (secret.expect("a secret"), key)
     }
 
-    async fn with_token(&self) -> Result<String, AuthError> {
-        self.who(Credential::Bearer(self.token.clone().into()))
+    async fn with_token(&self) -> bool {
+        self.lets_in(Credential::Bearer(self.token.clone().into()))
             .await
     }
 
-    async fn with_key(&self, key: &Secret) -> Result<String, AuthError> {
-        self.who(Credential::ApiKey(key.clone())).await
+    async fn with_key(&self, key: &Secret) -> bool {
+        self.lets_in(Credential::ApiKey(key.clone())).await
     }
 
-    async fn who(&self, credential: Credential) -> Result<String, AuthError> {
-        let viewer = self.guard.authenticate(Some(credential)).await?;
-        Ok(viewer.name().to_owned())
+    /// Whether a credential is taken for that of the user.
+    async fn lets_in(&self, credential: Credential) -> bool {
+        match self.guard.authenticate(Some(credential)).await {
+            Ok(viewer) => viewer.name() == "ada",
+            Err(AuthError::Rejected) => false,
+            Err(AuthError::Unavailable) => panic!("the database does not answer"),
+        }
     }
 
     /// Changes the tables behind everybody's back.
@@ -105,32 +109,26 @@ impl Door {
 const LOCK: &str = "UPDATE users SET disabled_at = 1";
 const UNLOCK: &str = "UPDATE users SET disabled_at = NULL";
 
-fn ada() -> Result<String, AuthError> {
-    Ok("ada".to_owned())
-}
-
-const REFUSED: Result<String, AuthError> = Err(AuthError::Rejected);
-
 async fn what_is_known_holds_until_accounts_change(lab: Lab) {
     let door = Door::of(&lab).await;
     let (key, _) = door.key(None).await;
-    assert_eq!(door.with_key(&key).await, ada());
-    assert_eq!(door.with_token().await, ada());
+    assert!(door.with_key(&key).await);
+    assert!(door.with_token().await);
     door.sql(LOCK).await;
-    assert_eq!(door.with_key(&key).await, ada(), "the database was asked");
-    assert_eq!(door.with_token().await, ada(), "the database was asked");
+    assert!(door.with_key(&key).await, "the database was asked");
+    assert!(door.with_token().await, "the database was asked");
     // One is not the other.
     let swapped = Credential::ApiKey(door.token.clone().into());
-    assert_eq!(door.who(swapped).await, REFUSED);
-    assert_eq!(door.who(Credential::Bearer(key.clone())).await, REFUSED);
+    assert!(!door.lets_in(swapped).await);
+    assert!(!door.lets_in(Credential::Bearer(key.clone())).await);
 
     door.feed.wake_for_accounts();
-    assert_eq!(door.with_key(&key).await, REFUSED);
-    assert_eq!(door.with_token().await, REFUSED);
+    assert!(!door.with_key(&key).await);
+    assert!(!door.with_token().await);
     // No refusal is remembered.
     door.sql(UNLOCK).await;
-    assert_eq!(door.with_key(&key).await, ada());
-    assert_eq!(door.with_token().await, ada());
+    assert!(door.with_key(&key).await);
+    assert!(door.with_token().await);
 }
 
 async fn what_another_process_does_is_told_by_the_feed(lab: Lab) {
@@ -138,27 +136,27 @@ async fn what_another_process_does_is_told_by_the_feed(lab: Lab) {
     let (key, row) = door.key(None).await;
     let elsewhere = lab.database().await;
     door.feed.look().await.expect("a log");
-    assert_eq!(door.with_key(&key).await, ada());
-    assert_eq!(door.with_token().await, ada());
+    assert!(door.with_key(&key).await);
+    assert!(door.with_token().await);
 
     let revoked = accounts::revoke_api_key(&elsewhere, &door.user, row.id).await;
     revoked.expect("a key");
     door.feed.look().await.expect("a log");
-    assert_eq!(door.with_key(&key).await, REFUSED);
-    assert_eq!(door.with_token().await, ada());
+    assert!(!door.with_key(&key).await);
+    assert!(door.with_token().await);
 
     let disabled = accounts::set_disabled(&elsewhere, "test", "ada", true).await;
     disabled.expect("a user");
     door.feed.look().await.expect("a log");
-    assert_eq!(door.with_token().await, REFUSED);
+    assert!(!door.with_token().await);
 }
 
 async fn a_key_that_is_known_expires(lab: Lab) {
     let door = Door::of(&lab).await;
-    let (key, _) = door.key(Some(TimeDelta::milliseconds(500))).await;
-    assert_eq!(door.with_key(&key).await, ada());
+    let (key, _) = door.key(Some(TimeDelta::seconds(3))).await;
+    assert!(door.with_key(&key).await);
     let expired = async {
-        while door.with_key(&key).await.is_ok() {
+        while door.with_key(&key).await {
             sleep(Duration::from_millis(10)).await;
         }
     };
@@ -177,10 +175,10 @@ async fn the_use_of_a_key_that_is_known_is_noted(lab: Lab) {
     let before = Utc::now().timestamp_millis() - 59_500;
     door.sql(&format!("UPDATE api_key SET last_used_at = {before}"))
         .await;
-    assert_eq!(door.with_key(&key).await, ada());
+    assert!(door.with_key(&key).await);
     let noted = async {
         while last_used().await == before {
-            assert_eq!(door.with_key(&key).await, ada());
+            assert!(door.with_key(&key).await);
             sleep(Duration::from_millis(10)).await;
         }
     };
@@ -193,14 +191,14 @@ async fn a_feed_that_cannot_read_the_log_vouches_for_nobody() {
     let lab = Lab::sqlite();
     let door = Door::of(&lab).await;
     let (key, _) = door.key(None).await;
-    assert_eq!(door.with_key(&key).await, ada());
+    assert!(door.with_key(&key).await);
     door.sql(LOCK).await;
-    assert_eq!(door.with_key(&key).await, ada(), "the database was asked");
+    assert!(door.with_key(&key).await, "the database was asked");
     let stale = async {
         while door.feed.is_current() {
             sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(PATIENCE, stale).await.expect("a stale feed");
-    assert_eq!(door.with_key(&key).await, REFUSED);
+    assert!(!door.with_key(&key).await);
 }

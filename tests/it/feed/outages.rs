@@ -89,8 +89,9 @@ async fn postgresql_crashes_and_comes_back() {
             json!({ "status": "not ready", "check": "database", "reason": "does not answer" })
         );
         if round == 0 {
-            let (status, refused) = scene.server.ask("{ eventCursor }", json!({})).await;
-            assert_eq!((status, code(&refused)), (503, "UNAVAILABLE"), "{refused}");
+            // Whether it is the guard that says so or the operation: who asks may be known for a while yet.
+            let (_, refused) = scene.server.ask("{ eventCursor }", json!({})).await;
+            assert_eq!(code(&refused), "UNAVAILABLE", "{refused}");
         }
         postgres.resume().await;
         scene.server.until_ready(200).await;
