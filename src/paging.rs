@@ -324,40 +324,14 @@ where
     E: EntityTrait,
     E::Model: Narrow<Column = E::Column>,
 {
-    let mut inner = narrow::select(select, columns).into_query();
-    seek(&mut inner, ordering, page);
-    let mut outer = match database.get_database_backend() {
-        // For each parent the page is read from the index; rows behind it are not touched.
-        DatabaseBackend::Postgres => {
-            inner.and_where(Expr::col(parent).eq(Expr::cust("parents.parents")));
-            order(&mut inner, ordering, page);
-            inner.limit(page.rows());
-            let parents = Func::cust("unnest").arg(database::id_array(parents));
-            Query::select()
-                .expr(Expr::cust("page.*"))
-                .from_function(parents, "parents")
-                .join_lateral(JoinType::InnerJoin, inner, "page", Condition::all())
-                .to_owned()
-        }
-        _ => {
-            inner.and_where(database::is_one_of(database, parent, parents));
-            let key = ordering.parts.iter().map(|part| {
-                let direction = match direction(*part, page.backward) {
-                    Order::Desc => "DESC",
-                    _ => "ASC",
-                };
-                format!("{} {direction}", part.sql)
-            });
-            let key = key.collect::<Vec<_>>().join(", ");
-            let name = parent.as_str();
-            let rank = format!("ROW_NUMBER() OVER (PARTITION BY \"{name}\" ORDER BY {key})");
-            inner.expr_as(Expr::cust(rank), "rank_in_parent");
-            Query::select()
-                .column(Asterisk)
-                .from_subquery(inner, "page")
-                .and_where(Expr::col("rank_in_parent").lte(page.rows()))
-                .to_owned()
-        }
+    let mut query = narrow::select(select, columns).into_query();
+    seek(&mut query, ordering, page);
+    let mut outer = if database.get_database_backend() == DatabaseBackend::Postgres {
+        query.and_where(Expr::col(parent).eq(Expr::cust("parents.parents")));
+        lateral(query, parents, ordering, page)
+    } else {
+        query.and_where(database::is_one_of(database, parent, parents));
+        ranked(query, parent.as_str(), ordering, page)
     };
     order(&mut outer, ordering, page);
     let mut grouped: HashMap<i64, Vec<E::Model>> = HashMap::new();
@@ -368,6 +342,52 @@ where
         .into_iter()
         .map(|(parent, rows)| (parent, Slice::from_rows(rows, page)))
         .collect())
+}
+
+/// For each parent the page is read from the index; rows behind it are not touched.
+fn lateral(
+    mut page_of_parent: SelectStatement,
+    parents: &[i64],
+    ordering: &Ordering,
+    page: &Page,
+) -> SelectStatement {
+    order(&mut page_of_parent, ordering, page);
+    page_of_parent.limit(page.rows());
+    let parents = Func::cust("unnest").arg(database::id_array(parents));
+    Query::select()
+        .expr(Expr::cust("page.*"))
+        .from_function(parents, "parents")
+        .join_lateral(
+            JoinType::InnerJoin,
+            page_of_parent,
+            "page",
+            Condition::all(),
+        )
+        .to_owned()
+}
+
+/// All children of all parents are numbered, and those of the page stay: for databases without lateral joins.
+fn ranked(
+    mut children: SelectStatement,
+    parent: &str,
+    ordering: &Ordering,
+    page: &Page,
+) -> SelectStatement {
+    let key = ordering.parts.iter().map(|part| {
+        let direction = match direction(*part, page.backward) {
+            Order::Desc => "DESC",
+            _ => "ASC",
+        };
+        format!("{} {direction}", part.sql)
+    });
+    let key = key.collect::<Vec<_>>().join(", ");
+    let rank = format!("ROW_NUMBER() OVER (PARTITION BY \"{parent}\" ORDER BY {key})");
+    children.expr_as(Expr::cust(rank), "rank_in_parent");
+    Query::select()
+        .column(Asterisk)
+        .from_subquery(children, "page")
+        .and_where(Expr::col("rank_in_parent").lte(page.rows()))
+        .to_owned()
 }
 
 fn order(query: &mut SelectStatement, ordering: &Ordering, page: &Page) {

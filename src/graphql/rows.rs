@@ -182,8 +182,8 @@ impl<'a> Plan<'a> {
         if let Some(same) = self.steps.iter().find(|step| step.key == key) {
             // The validation has seen to it that both mean the same; selections below them would have to be merged.
             return match (&same.what, &what) {
-                (What::TypeName, What::TypeName) => Some(()),
-                (What::Plain(_, Below::Nothing), What::Plain(_, Below::Nothing)) => Some(()),
+                (What::TypeName, What::TypeName)
+                | (What::Plain(_, Below::Nothing), What::Plain(_, Below::Nothing)) => Some(()),
                 _ => None,
             };
         }

@@ -136,20 +136,20 @@ async fn fields_tell_the_same_alone(mut lab: Lab) {
         assert!(all.as_array().is_none_or(|rows| !rows.is_empty()), "{list}");
         for field in &fields {
             let alone = ask(&field.selection).await;
-            assert_eq!(alone, only(&all, &field.name, of), "{list} {}", field.name);
+            assert_eq!(alone, only(&all, &field.name), "{list} {}", field.name);
         }
     }
 }
 
-/// What remains of an answer if only this field of the objects of this type is kept; times "to now" may have gone on.
-fn only(answer: &Value, field: &str, of: &str) -> Value {
+/// What remains of an answer if only this field of its objects is kept.
+fn only(answer: &Value, field: &str) -> Value {
     match answer {
-        Value::Array(items) => items.iter().map(|item| only(item, field, of)).collect(),
+        Value::Array(items) => items.iter().map(|item| only(item, field)).collect(),
         Value::Object(fields) => {
             if let Some(value) = fields.get(field) {
                 return json!({ field: value });
             }
-            let inner = |(name, value): (&String, &Value)| (name.clone(), only(value, field, of));
+            let inner = |(name, value): (&String, &Value)| (name.clone(), only(value, field));
             fields.iter().map(inner).collect()
         }
         other => other.clone(),

@@ -1,5 +1,10 @@
 //! A list of rows is answered as the executor answers a list of the same objects.
 
+#![allow(
+    clippy::unused_async,
+    reason = "`async` says that a field has to be waited for"
+)]
+
 use async_graphql::{
     Context, EmptyMutation, EmptySubscription, Error, ID, Object, Request, Response, Result, Schema,
 };
