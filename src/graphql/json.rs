@@ -97,24 +97,24 @@ fn encode(value: &impl serde::Serialize, out: &mut Vec<u8>) {
 
 /// Writes a time as chrono's `to_rfc3339` does, which async-graphql uses.
 fn time(time: &DateTime<Utc>, out: &mut Vec<u8>) {
-    let (Ok(year @ 0..=9999), 0) = (u32::try_from(time.year()), time.nanosecond() % 1_000_000)
-    else {
+    let utc = time.naive_utc();
+    let (Ok(year @ 0..=9999), 0) = (u32::try_from(utc.year()), utc.nanosecond() % 1_000_000) else {
         return string(&time.to_rfc3339(), out);
     };
     out.push(b'"');
     digits(year / 100, out);
     digits(year % 100, out);
     for (before, number) in [
-        (b'-', time.month()),
-        (b'-', time.day()),
-        (b'T', time.hour()),
-        (b':', time.minute()),
-        (b':', time.second()),
+        (b'-', utc.month()),
+        (b'-', utc.day()),
+        (b'T', utc.hour()),
+        (b':', utc.minute()),
+        (b':', utc.second()),
     ] {
         out.push(before);
         digits(number, out);
     }
-    let millis = time.nanosecond() / 1_000_000;
+    let millis = utc.nanosecond() / 1_000_000;
     if millis != 0 {
         out.push(b'.');
         out.push(digit(millis / 100));
