@@ -90,7 +90,8 @@ fn operations_allocate_no_more_than_they_did() {
     for operation in OPERATIONS {
         let request = lab.allocations(&runtime, operation, operation.first);
         let twice = lab.allocations(&runtime, operation, 2 * operation.first);
-        let row = twice.saturating_sub(request) / operation.first.max(1);
+        let rows = twice.saturating_sub(request);
+        let row = rows.checked_div(operation.first).unwrap_or(0);
         worse |= request > operation.request || row > operation.row;
         report.push(format!(
             "{}: {request} (limit {}), a row {row} (limit {})",
