@@ -70,8 +70,8 @@ const OPERATIONS: &[Operation] = &[
             jobs(first: $first) { nodes { name status section chunk } }
         } }",
         first: 50,
-        request: 4_100,
-        row: 80,
+        request: 590,
+        row: 4,
     },
 ];
 

@@ -51,7 +51,7 @@ fn pages_count_as_they_are_asked_for() {
     assert_eq!(cost_of(&jobs("(last: 7)")), 4 + 7);
     assert_eq!(cost_of(&jobs("")), 4 + 50);
     assert_eq!(cost_of(&jobs("(first: null)")), 4 + 50);
-    assert_eq!(cost_of(&jobs("(first: 9999999)")), 4 + 1_000);
+    assert_eq!(cost_of(&jobs("(first: 9999999)")), 4 + 25_000);
     let text = jobs("(first: $n)").replacen('{', "query ($n: Int = 20) {", 1);
     assert_eq!(cost(&text, json!({})).unwrap(), 4 + 20);
     assert_eq!(cost(&text, json!({ "n": 30 })).unwrap(), 4 + 30);
