@@ -16,8 +16,8 @@ use sea_orm::sqlx::postgres::PgRow;
 use sea_orm::sqlx::sqlite::SqliteRow;
 use sea_orm::sqlx::{self, Postgres, Row, Sqlite};
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryResult, QuerySelect, RuntimeErr,
-    Select, StreamTrait,
+    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryResult, QuerySelect, QueryTrait,
+    RuntimeErr, Select, StreamTrait,
 };
 
 /// A row that can be read in part; derived.
@@ -140,6 +140,19 @@ where
     E::Model: Narrow<Column = E::Column>,
 {
     select.select_only().columns(columns.iter())
+}
+
+/// These columns of the rows that are selected.
+pub async fn find<E>(
+    database: &DatabaseConnection,
+    rows: Select<E>,
+    columns: Columns<E::Model>,
+) -> Result<Vec<E::Model>, DbErr>
+where
+    E: EntityTrait,
+    E::Model: Narrow<Column = E::Column>,
+{
+    all(database, &select(rows, columns).into_query(), columns).await
 }
 
 /// The rows of a query that begins with these columns.

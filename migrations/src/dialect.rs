@@ -39,3 +39,30 @@ pub async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), Db
     }
     Ok(())
 }
+
+/// The migration of a file: its name is that of the file, its steps are the constants `UP` and `DOWN`.
+macro_rules! migration {
+    () => {
+        #[derive(sea_orm_migration::prelude::DeriveMigrationName)]
+        pub struct Migration;
+
+        #[sea_orm_migration::async_trait::async_trait]
+        impl sea_orm_migration::MigrationTrait for Migration {
+            async fn up(
+                &self,
+                manager: &sea_orm_migration::SchemaManager,
+            ) -> Result<(), sea_orm_migration::sea_orm::DbErr> {
+                crate::dialect::run(manager, UP).await
+            }
+
+            async fn down(
+                &self,
+                manager: &sea_orm_migration::SchemaManager,
+            ) -> Result<(), sea_orm_migration::sea_orm::DbErr> {
+                crate::dialect::run(manager, DOWN).await
+            }
+        }
+    };
+}
+
+pub(crate) use migration;

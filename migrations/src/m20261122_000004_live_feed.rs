@@ -1,23 +1,7 @@
 //! The log of changes gets its own identity, and numbers of events that are given after the commit.
 //! Times are milliseconds since 1970-01-01 UTC.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, UP).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, DOWN).await
-    }
-}
+crate::dialect::migration!();
 
 const UP: &str = r"
 DROP TABLE event;

@@ -1,22 +1,6 @@
 //! Until when an experiment counts as running. Times are milliseconds since 1970-01-01 UTC.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, UP).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, DOWN).await
-    }
-}
+crate::dialect::migration!();
 
 const UP: &str = r"
 ALTER TABLE experiment ADD COLUMN announced_at BIGINT;

@@ -2,23 +2,7 @@
 //! without those that have no position yet, which nobody looks for by them: an event is entered once and not twice. Orders of
 //! jobs leave the lower case of the name to the order by name.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, UP).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, DOWN).await
-    }
-}
+crate::dialect::migration!();
 
 const UP: &str = r"
 CREATE INDEX experiment_hpc_created ON experiment (LOWER(hpc), (COALESCE(created_at, -1)), expid);

@@ -20,7 +20,6 @@ pub struct Prepared {
     pub(super) operation_name: Option<Name>,
     pub(super) kind: OperationType,
     pub(super) variables: Variables,
-    pub(super) shape: Arc<Shape>,
     pub(super) operation: Arc<Operation>,
     /// The fields that the answer may have.
     pub(super) cost: u64,
@@ -35,6 +34,11 @@ impl Prepared {
     /// The operation's name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.operation_name.as_deref()
+    }
+
+    /// The shape of the answers.
+    pub(super) fn shape(&self) -> &Arc<Shape> {
+        &self.operation.shape
     }
 
     /// The values of the variables.
@@ -75,7 +79,7 @@ impl Prepared {
     /// "Single Root Field").
     pub(super) fn check_single_field(&self) -> Result<(), ServerError> {
         let introspects = ["__typename", "__schema", "__type"];
-        if self.shape.len() == 1 && !introspects.iter().any(|field| self.selects(field)) {
+        if self.shape().len() == 1 && !introspects.iter().any(|field| self.selects(field)) {
             return Ok(());
         }
         let message = "a subscription selects one field, and no introspection";

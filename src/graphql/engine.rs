@@ -262,7 +262,6 @@ impl Engine {
         Ok(Prepared {
             kind: definition.ty,
             operation_name: name.cloned(),
-            shape: Arc::clone(&operation.shape),
             operation,
             cost,
             document: Arc::clone(&document),
@@ -349,7 +348,7 @@ impl Engine {
     pub(super) async fn validate(&self, operation: &Prepared) -> Option<Response> {
         let mut stream = self.0.schema.stream(request(operation, None));
         let mut refused = stream.next().await?;
-        self.finish(&mut refused, &operation.shape);
+        self.finish(&mut refused, operation.shape());
         Some(refused)
     }
 
@@ -366,7 +365,7 @@ impl Engine {
             .in_turn(kind, operation.cost, execution)
             .await
             .unwrap_or_else(|error| Response::from_errors(vec![error]));
-        self.finish(&mut response, &operation.shape);
+        self.finish(&mut response, operation.shape());
         response
     }
 
@@ -481,7 +480,7 @@ impl Engine {
         span: tracing::Span,
     ) -> BoxStream<'static, Answer> {
         let engine = self.clone();
-        let shape = Arc::clone(&operation.shape);
+        let shape = Arc::clone(operation.shape());
         let begin = {
             let engine = engine.clone();
             async move {
@@ -552,12 +551,7 @@ const READ_AHEAD: usize = 8;
 const PARSED_SIZE: usize = 16;
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> ServerError {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    error::internal_server_error(format_args!("a resolver panicked: {text}"))
+    error::panicked("a resolver", panic)
 }
 
 /// The schema without its three type parameters: a box an operation is nothing beside its resolvers,

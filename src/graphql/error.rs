@@ -10,6 +10,7 @@
 //! * Anything else escaped a resolver by accident (an error type converted by `?` also keeps its
 //!   `source`). Its text may tell about the inside: it goes to the log, and the client sees `INTERNAL`.
 
+use std::any::Any;
 use std::fmt::{self, Display};
 
 use async_graphql::{Error, ErrorExtensions, Name, PathSegment, Response, ServerError, Value};
@@ -105,6 +106,16 @@ pub fn internal_server_error(inside: impl Display) -> ServerError {
     let mut error = ServerError::new(HIDDEN, None);
     hide(&mut error, log(&inside));
     error
+}
+
+/// As [`internal_server_error`], for what was thrown by somebody who panicked.
+pub fn panicked(who: &str, thrown: &(dyn Any + Send)) -> ServerError {
+    let text = thrown
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| thrown.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    internal_server_error(format_args!("{who} panicked: {text}"))
 }
 
 /// The code of an error, if it has one.

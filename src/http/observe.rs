@@ -105,13 +105,7 @@ pub(super) async fn observe(metrics: RouteMetrics, mut request: Request, next: N
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    let error = error::internal_server_error(format_args!("a handler panicked: {text}"));
-    respond::internal(&error, Json::Legacy)
+    respond::internal(&error::panicked("a handler", panic), Json::Legacy)
 }
 
 fn method_label(method: &Method) -> &'static str {

@@ -134,11 +134,7 @@ impl Lab {
 
         let new = NewUser {
             username: "ada".to_owned(),
-            password: None,
-            display_name: None,
-            email: None,
-            is_admin: false,
-            idempotency_key: None,
+            ..NewUser::default()
         };
         let user = accounts::create_user(&database, "test", new).await;
         user.expect("a user");

@@ -40,11 +40,7 @@ impl Door {
         let keys = TokenKeys::load(&AuthConfig::default(), &lab.data()).expect("keys");
         let new = NewUser {
             username: "ada".to_owned(),
-            password: None,
-            display_name: None,
-            email: None,
-            is_admin: false,
-            idempotency_key: None,
+            ..NewUser::default()
         };
         let user = accounts::create_user(&database, "test", new)
             .await

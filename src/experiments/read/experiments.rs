@@ -1,7 +1,7 @@
 //! The list of experiments and single ones.
 
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryTrait, Select};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
 use crate::database::{Database, is_one_of};
 use crate::entity::experiment::{Column, Entity, Model};
@@ -196,9 +196,7 @@ pub async fn page(
     page: &Page,
     columns: Columns<Model>,
 ) -> Result<Slice<Model>, Failure> {
-    let columns = columns
-        .and(Columns::of(&[Column::Id, Column::Expid]))
-        .and(order.columns());
+    let columns = columns.and(always()).and(order.columns());
     let ordering = order.ordering();
     Ok(paging::fetch(database.read(), select(filter), columns, &ordering, page).await?)
 }
@@ -208,12 +206,20 @@ pub async fn count(database: &Database, filter: &ExperimentFilter) -> Result<u64
     Ok(select(filter).count(database.read()).await?)
 }
 
-/// The experiment with this expid.
-pub async fn by_expid(database: &Database, expid: &str) -> Result<Option<Model>, Failure> {
-    Ok(Entity::find()
-        .filter(Column::Expid.eq(expid))
-        .one(database.read())
-        .await?)
+/// The columns that every experiment is read with.
+fn always() -> Columns<Model> {
+    Columns::of(&[Column::Id, Column::Expid])
+}
+
+/// These columns of the experiment with this expid.
+pub async fn by_expid(
+    database: &Database,
+    expid: &str,
+    columns: Columns<Model>,
+) -> Result<Option<Model>, Failure> {
+    let of_expid = Entity::find().filter(Column::Expid.eq(expid));
+    let found = narrow::find(database.read(), of_expid, columns.and(always()));
+    Ok(found.await?.pop())
 }
 
 /// The experiments with these expids.
@@ -230,20 +236,6 @@ pub async fn by_ids(
     ids: &[i64],
     columns: Columns<Model>,
 ) -> Result<Vec<Model>, Failure> {
-    let columns = columns.and(Columns::of(&[Column::Id, Column::Expid]));
-    let of_ids = is_one_of(database.read(), Column::Id, ids);
-    let query = narrow::select(Entity::find().filter(of_ids), columns).into_query();
-    Ok(narrow::all(database.read(), &query, columns).await?)
-}
-
-/// These columns of the experiment with this expid.
-pub async fn narrow_by_expid(
-    database: &Database,
-    expid: &str,
-    columns: Columns<Model>,
-) -> Result<Option<Model>, Failure> {
-    let columns = columns.and(Columns::of(&[Column::Id, Column::Expid]));
-    let of_expid = Entity::find().filter(Column::Expid.eq(expid));
-    let query = narrow::select(of_expid, columns).into_query();
-    Ok(narrow::all(database.read(), &query, columns).await?.pop())
+    let of_ids = Entity::find().filter(is_one_of(database.read(), Column::Id, ids));
+    Ok(narrow::find(database.read(), of_ids, columns.and(always())).await?)
 }

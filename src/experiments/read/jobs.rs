@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::database::{Database, is_one_of};
 use crate::entity::job::{Column, Entity, Model};
@@ -201,10 +201,8 @@ pub async fn by_ids(
     ids: &[i64],
     columns: Columns<Model>,
 ) -> Result<Vec<Model>, Failure> {
-    let columns = columns.and(always());
-    let of_ids = is_one_of(database.read(), Column::Id, ids);
-    let query = narrow::select(Entity::find().filter(of_ids), columns).into_query();
-    Ok(narrow::all(database.read(), &query, columns).await?)
+    let of_ids = Entity::find().filter(is_one_of(database.read(), Column::Id, ids));
+    Ok(narrow::find(database.read(), of_ids, columns.and(always())).await?)
 }
 
 /// How many jobs of each of these experiments the filter lets through.

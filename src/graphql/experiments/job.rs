@@ -57,7 +57,7 @@ impl Job {
 
     /// The job of this name in the experiment of this expid.
     pub async fn find(database: &Database, expid: &str, name: &str) -> Result<Option<Self>> {
-        let experiment = read::experiments::by_expid(database, expid).await;
+        let experiment = read::experiments::by_expid(database, expid, Columns::of(&[])).await;
         match experiment.map_err(failed)? {
             Some(experiment) => Self::of_experiment(database, &experiment, name).await,
             None => Ok(None),
@@ -96,12 +96,8 @@ impl Job {
             .children(ctx.database()?, &list, self.row.id)
             .await?;
         ctx.charge(rows.len())?;
-        let jobs = rows.iter().map(|row| Self {
-            row: Arc::clone(row),
-            expid: Arc::clone(&self.expid),
-            level: Arc::clone(&level),
-        });
-        Ok(jobs.collect())
+        let job = |row| Self::new(row, &self.expid, &level);
+        Ok(rows.into_iter().map(job).collect())
     }
 }
 

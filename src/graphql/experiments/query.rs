@@ -72,7 +72,7 @@ impl ExperimentsQuery {
             return Ok(None);
         }
         let columns = columns::<Experiment, _>([ctx.field()]);
-        let row = read::experiments::narrow_by_expid(ctx.database()?, &expid, columns).await;
+        let row = read::experiments::by_expid(ctx.database()?, &expid, columns).await;
         Ok(row.map_err(failed)?.map(Experiment::single))
     }
 

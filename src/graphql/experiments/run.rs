@@ -38,10 +38,7 @@ connection!(
 impl ExperimentRun {
     /// A run of the experiment of this expid.
     pub fn new(row: experiment_run::Model, expid: &str) -> Self {
-        Self {
-            row: Arc::new(row),
-            expid: Arc::from(expid),
-        }
+        Self::on_level(row, &Arc::from(expid))
     }
 
     fn on_level(row: experiment_run::Model, expid: &Arc<str>) -> Self {

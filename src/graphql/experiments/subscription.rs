@@ -12,6 +12,7 @@ use crate::experiments::{read, status};
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::error::internal;
 use crate::graphql::live::Updates;
+use crate::narrow::Columns;
 use crate::time::from_millis;
 
 /// What happened to an experiment or to a job.
@@ -55,7 +56,7 @@ impl ExperimentUpdate {
         let row = match told {
             Ok(row) if row.expid == event.subject => row,
             // Of a labql that told less: the experiment as it is now.
-            _ => read::experiments::by_expid(&services.database, &event.subject)
+            _ => read::experiments::by_expid(&services.database, &event.subject, Columns::all())
                 .await
                 .map_err(failed)?
                 .ok_or_else(|| internal("the experiment of an event is gone"))?,
