@@ -1,5 +1,7 @@
 //! Connections to labql's own database: SQLite with one writer and a pool of readers, or PostgreSQL with one pool.
 
+mod kept;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,13 +10,14 @@ use migrations::{Migrator, MigratorTrait};
 use sea_orm::sea_query::{ArrayType, Expr, Func, IntoColumnRef, Query, SimpleExpr};
 use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, Connection};
+use sea_orm::sqlx::{self, Connection, Postgres, Sqlite};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
     DbErr, IntoDatabaseExecutor, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     Value,
 };
 
+pub use self::kept::Kept;
 use crate::config::DatabaseConfig;
 use crate::files;
 
@@ -67,6 +70,16 @@ pub enum DatabaseError {
 pub struct Database {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    readers: Readers,
+}
+
+/// The connections of `read` for statements that are read row by row.
+#[derive(Clone, Debug)]
+pub enum Readers {
+    /// To PostgreSQL.
+    Postgres(Kept<Postgres>),
+    /// To SQLite.
+    Sqlite(Kept<Sqlite>),
 }
 
 impl Database {
@@ -85,6 +98,7 @@ impl Database {
                 });
             let pool = connect(options).await?;
             Ok(Self {
+                readers: Readers::Postgres(Kept::of(pool.get_postgres_connection_pool().clone())),
                 read: pool.clone(),
                 write: pool,
             })
@@ -122,12 +136,21 @@ impl Database {
                 .pragma("query_only", "1")
         });
         let read = connect(read).await?;
-        Ok(Self { read, write })
+        Ok(Self {
+            readers: Readers::Sqlite(Kept::of(read.get_sqlite_connection_pool().clone())),
+            read,
+            write,
+        })
     }
 
     /// The connections for reading.
     pub fn read(&self) -> &DatabaseConnection {
         &self.read
+    }
+
+    /// The connections for statements that are read row by row.
+    pub fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// The connections for single statements that write; commands take a transaction.
@@ -202,6 +225,10 @@ impl Database {
 
     /// Closes all connections; SQLite then merges its log into the file.
     pub async fn close(self) {
+        match &self.readers {
+            Readers::Postgres(kept) => kept.clear(),
+            Readers::Sqlite(kept) => kept.clear(),
+        }
         let read = self.read.close().await;
         if let Err(error) = read.and(self.write.close().await) {
             tracing::warn!(%error, "the database did not close cleanly");
@@ -211,14 +238,10 @@ impl Database {
 
 /// The condition that a column is one of these ids. They are one bound value, so that the text of the statement does not
 /// depend on how many there are, and it is prepared once.
-pub fn is_one_of(
-    database: &DatabaseConnection,
-    column: impl IntoColumnRef,
-    ids: &[i64],
-) -> SimpleExpr {
+pub fn is_one_of(database: &Database, column: impl IntoColumnRef, ids: &[i64]) -> SimpleExpr {
     use sea_orm::sea_query::ExprTrait as _;
     let column = Expr::col(column);
-    match database.get_database_backend() {
+    match database.backend() {
         DatabaseBackend::Postgres => column.eq(SimpleExpr::FunctionCall(
             Func::cust("ANY").arg(id_array(ids)),
         )),
@@ -328,9 +351,12 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
     let mut connection = sea_orm::Database::connect(options).await?;
-    connection.set_metric_callback(|info| {
-        metrics::counter!("labql_sql_statements_total").increment(1);
-        metrics::histogram!("labql_sql_statement_seconds").record(info.elapsed.as_secs_f64());
-    });
+    connection.set_metric_callback(|info| count_statement(info.elapsed));
     Ok(connection)
+}
+
+/// Counts a statement that took so long.
+pub fn count_statement(elapsed: Duration) {
+    metrics::counter!("labql_sql_statements_total").increment(1);
+    metrics::histogram!("labql_sql_statement_seconds").record(elapsed.as_secs_f64());
 }

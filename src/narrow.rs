@@ -4,21 +4,26 @@
 //! them decides by [`Columns`], and these are part of the key under which rows are kept, so that nobody finds a row that
 //! lacks what it needs.
 //!
-//! Rows are decoded by position and one by one as they come: a thousand rows of a wide table are never held twice. The
-//! metric `labql_sql_rows_total` counts them.
+//! Rows are decoded by position and one by one as they come from sqlx, and do not move from where they were decoded: a
+//! thousand rows of a wide table are never held twice. The metric `labql_sql_rows_total` counts them.
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
-use futures_util::TryStreamExt;
-use sea_orm::sea_query::SelectStatement;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::{Stream, TryStreamExt};
+use sea_orm::sea_query::{
+    IntoCondition, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder,
+};
 use sea_orm::sqlx::postgres::PgRow;
 use sea_orm::sqlx::sqlite::SqliteRow;
-use sea_orm::sqlx::{self, Postgres, Row, Sqlite};
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryResult, QuerySelect, QueryTrait,
-    RuntimeErr, Select, StreamTrait,
-};
+use sea_orm::sqlx::{self, AssertSqlSafe, Postgres, Row as _, Sqlite};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, RuntimeErr};
+use sea_query_sqlx::SqlxBinder;
+
+use crate::database::{self, Database, Readers};
 
 /// A row that can be read in part; derived.
 pub trait Narrow: Default + Send + Sized {
@@ -104,112 +109,148 @@ impl<M> Debug for Columns<M> {
     }
 }
 
+/// A row as it comes from a database.
+#[derive(Clone, Copy)]
+enum Row<'r> {
+    Postgres(&'r PgRow),
+    Sqlite(&'r SqliteRow),
+}
+
 /// A value of a row.
 #[derive(Clone, Copy)]
 pub struct Cell<'r> {
-    row: &'r QueryResult,
+    row: Row<'r>,
     place: usize,
 }
 
 impl<'r> Cell<'r> {
-    /// The value at this place of a row.
-    pub fn new(row: &'r QueryResult, place: usize) -> Self {
-        Self { row, place }
-    }
-
     /// The value. Its type is not compared with that of the column, which our own migrations made.
     pub fn get<T>(self) -> Result<T, DbErr>
     where
         T: sqlx::Decode<'r, Postgres> + sqlx::Decode<'r, Sqlite>,
     {
-        let value = if let Some(row) = self.row.try_as_pg_row() {
-            PgRow::try_get_unchecked(row, self.place)
-        } else if let Some(row) = self.row.try_as_sqlite_row() {
-            SqliteRow::try_get_unchecked(row, self.place)
-        } else {
-            return Err(DbErr::Type("a row of an unknown database".to_owned()));
+        let value = match self.row {
+            Row::Postgres(row) => row.try_get_unchecked(self.place),
+            Row::Sqlite(row) => row.try_get_unchecked(self.place),
         };
-        value.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+        value.map_err(failed)
     }
 }
 
-/// A query for these columns of its table, in the order in which [`all`] reads them.
-pub fn select<E>(select: Select<E>, columns: Columns<E::Model>) -> Select<E>
-where
-    E: EntityTrait,
-    E::Model: Narrow<Column = E::Column>,
-{
-    select.select_only().columns(columns.iter())
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
-/// These columns of the rows that are selected.
-pub async fn find<E>(
-    database: &DatabaseConnection,
-    rows: Select<E>,
-    columns: Columns<E::Model>,
-) -> Result<Vec<E::Model>, DbErr>
+/// A query for these columns of the rows for which the condition holds, in the order in which [`all`] reads them. (That of
+/// sea-orm would name all columns first, and then forget them.)
+pub fn select<E>(condition: impl IntoCondition, columns: Columns<E::Model>) -> SelectStatement
 where
     E: EntityTrait,
     E::Model: Narrow<Column = E::Column>,
 {
-    all(database, &select(rows, columns).into_query(), columns).await
+    Query::select()
+        .columns(columns.iter().map(|column| column.as_column_ref()))
+        .from(E::default().table_ref())
+        .cond_where(condition)
+        .take()
+}
+
+/// These columns of the rows for which the condition holds.
+pub async fn find<E>(
+    database: &Database,
+    condition: impl IntoCondition,
+    columns: Columns<E::Model>,
+) -> Result<Vec<Arc<E::Model>>, DbErr>
+where
+    E: EntityTrait,
+    E::Model: Narrow<Column = E::Column>,
+{
+    all(database, &select::<E>(condition, columns), columns).await
 }
 
 /// The rows of a query that begins with these columns.
 pub async fn all<M: Narrow>(
-    database: &DatabaseConnection,
+    database: &Database,
     query: &SelectStatement,
     columns: Columns<M>,
-) -> Result<Vec<M>, DbErr> {
+) -> Result<Vec<Arc<M>>, DbErr> {
     let columns: Vec<M::Column> = columns.iter().collect();
     each(database, query, |row| model(row, &columns, 0)).await
 }
 
 /// The rows of a query that begins with an id and then has these columns.
 pub async fn pairs<M: Narrow>(
-    database: &DatabaseConnection,
+    database: &Database,
     query: &SelectStatement,
     columns: Columns<M>,
-) -> Result<Vec<(i64, M)>, DbErr> {
+) -> Result<Vec<(i64, Arc<M>)>, DbErr> {
     let columns: Vec<M::Column> = columns.iter().collect();
     each(database, query, |row| {
-        Ok((Cell::new(row, 0).get()?, model(row, &columns, 1)?))
+        let id = Cell { row, place: 0 };
+        Ok((id.get()?, model(row, &columns, 1)?))
     })
     .await
 }
 
 /// The rows of a query for two ids.
 pub async fn tuples(
-    database: &DatabaseConnection,
+    database: &Database,
     query: &SelectStatement,
 ) -> Result<Vec<(i64, i64)>, DbErr> {
     each(database, query, |row| {
-        Ok((Cell::new(row, 0).get()?, Cell::new(row, 1).get()?))
+        let id = |place| Cell { row, place }.get();
+        Ok((id(0)?, id(1)?))
     })
     .await
 }
 
 /// A model of the values of these columns, the first of which is at this place.
-fn model<M: Narrow>(row: &QueryResult, columns: &[M::Column], from: usize) -> Result<M, DbErr> {
+fn model<M: Narrow>(row: Row<'_>, columns: &[M::Column], from: usize) -> Result<Arc<M>, DbErr> {
     let mut model = M::default();
     for (place, column) in columns.iter().enumerate() {
-        model.set(*column, Cell::new(row, from + place))?;
+        let place = from + place;
+        model.set(*column, Cell { row, place })?;
     }
-    Ok(model)
+    Ok(Arc::new(model))
 }
 
 /// What is made of each row, as the rows come.
 async fn each<T>(
-    database: &DatabaseConnection,
+    database: &Database,
     query: &SelectStatement,
-    make: impl Fn(&QueryResult) -> Result<T, DbErr>,
+    make: impl Fn(Row<'_>) -> Result<T, DbErr>,
 ) -> Result<Vec<T>, DbErr> {
-    let statement = database.get_database_backend().build(query);
-    let mut rows = database.stream_raw(statement).await?;
-    let mut made = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        made.push(make(&row)?);
-    }
+    let begun = Instant::now();
+    let no_connection = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+    let made = match database.readers() {
+        Readers::Postgres(kept) => {
+            let (sql, values) = query.build_sqlx(PostgresQueryBuilder);
+            let mut connection = kept.take().await.map_err(no_connection)?;
+            let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch(connection.raw());
+            let made = collect(rows, |row| make(Row::Postgres(&row))).await;
+            made.inspect(|_| kept.keep(connection))
+        }
+        Readers::Sqlite(kept) => {
+            let (sql, values) = query.build_sqlx(SqliteQueryBuilder);
+            let mut connection = kept.take().await.map_err(no_connection)?;
+            let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch(connection.raw());
+            let made = collect(rows, |row| make(Row::Sqlite(&row))).await;
+            made.inspect(|_| kept.keep(connection))
+        }
+    };
+    database::count_statement(begun.elapsed());
+    let made = made?;
     metrics::counter!("labql_sql_rows_total").increment(made.len() as u64);
+    Ok(made)
+}
+
+async fn collect<R, T>(
+    mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
+    make: impl Fn(R) -> Result<T, DbErr>,
+) -> Result<Vec<T>, DbErr> {
+    let mut made = Vec::new();
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        made.push(make(row)?);
+    }
     Ok(made)
 }

@@ -4,17 +4,16 @@
 //! A cursor is base64url of JSON `[version, order, keys…]`. It belongs to one order: under another it is refused.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{
     Asterisk, Condition, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement, SimpleExpr,
 };
-use sea_orm::{
-    DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, IdenStatic, QueryTrait, Select,
-};
+use sea_orm::{DatabaseBackend, DbErr, EntityTrait, IdenStatic};
 
-use crate::database;
+use crate::database::{self, Database};
 use crate::failure::Failure;
 use crate::narrow::{self, Columns, Narrow};
 
@@ -287,19 +286,19 @@ fn decode_cursor(
         .collect()
 }
 
-/// Reads these columns of one page of a whole table. The key of the order must be among them.
+/// Reads these columns of one page of the rows of a table for which the condition holds. The key of the order must be among them.
 pub async fn fetch<E>(
-    database: &DatabaseConnection,
-    select: Select<E>,
+    database: &Database,
+    condition: Condition,
     columns: Columns<E::Model>,
     ordering: &Ordering,
     page: &Page,
-) -> Result<Slice<E::Model>, DbErr>
+) -> Result<Slice<Arc<E::Model>>, DbErr>
 where
     E: EntityTrait,
     E::Model: Narrow<Column = E::Column>,
 {
-    let mut query = narrow::select(select, columns).into_query();
+    let mut query = narrow::select::<E>(condition, columns);
     seek(&mut query, ordering, page);
     order(&mut query, ordering, page);
     query.limit(page.rows());
@@ -311,22 +310,22 @@ where
 /// `parent_of` reads it from a row. Of these columns the key of the order and the parent must be.
 #[expect(clippy::too_many_arguments, reason = "each is a part of the question")]
 pub async fn fetch_by_parent<E>(
-    database: &DatabaseConnection,
-    select: Select<E>,
+    database: &Database,
+    condition: Condition,
     columns: Columns<E::Model>,
     parent: E::Column,
     parents: &[i64],
     parent_of: impl Fn(&E::Model) -> i64,
     ordering: &Ordering,
     page: &Page,
-) -> Result<HashMap<i64, Slice<E::Model>>, DbErr>
+) -> Result<HashMap<i64, Slice<Arc<E::Model>>>, DbErr>
 where
     E: EntityTrait,
     E::Model: Narrow<Column = E::Column>,
 {
-    let mut query = narrow::select(select, columns).into_query();
+    let mut query = narrow::select::<E>(condition, columns);
     seek(&mut query, ordering, page);
-    let mut outer = if database.get_database_backend() == DatabaseBackend::Postgres {
+    let mut outer = if database.backend() == DatabaseBackend::Postgres {
         query.and_where(Expr::col(parent).eq(Expr::cust("parents.parents")));
         lateral(query, parents, ordering, page)
     } else {
@@ -334,7 +333,7 @@ where
         ranked(query, parent.as_str(), ordering, page)
     };
     order(&mut outer, ordering, page);
-    let mut grouped: HashMap<i64, Vec<E::Model>> = HashMap::new();
+    let mut grouped: HashMap<i64, Vec<Arc<E::Model>>> = HashMap::new();
     for model in narrow::all(database, &outer, columns).await? {
         grouped.entry(parent_of(&model)).or_default().push(model);
     }

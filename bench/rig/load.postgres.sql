@@ -95,22 +95,6 @@ SELECT setval(pg_get_serial_sequence(name, 'id'), newest) FROM (
     UNION ALL SELECT 'job', max(id) FROM job
 ) AS newest;
 
--- The rig counts the rows of its own table of events. So reports are copied into it: once for each statement that
--- inserts some, not when they are numbered later, which is an update.
-CREATE FUNCTION copy_reports() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO public.events (run_id, kind, status, message)
-    SELECT
-        (payload::json ->> 'number')::integer, 'status', payload::json ->> 'status',
-        coalesce(payload::json ->> 'message', '')
-    FROM fresh
-    WHERE topic = 'run';
-    RETURN NULL;
-END
-$$;
-CREATE TRIGGER copy_reports AFTER INSERT ON event
-REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION copy_reports();
-
 COMMIT;
 
 VACUUM (ANALYZE, FREEZE) experiment, experiment_run, job, job_edge, source;

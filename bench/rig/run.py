@@ -4,8 +4,8 @@
     BENCH_RIG=/the/rig BENCH_WORK=/its/work LABQL=/the/binary \\
         $BENCH_WORK/venv-rig/bin/python run.py --targets labql,mercurius --workloads W1,W2 --rounds 4 --out today.json
 
-The rig checks mutations by the rows of its own table in PostgreSQL. What labql wrote into a SQLite file is counted
-there instead, in the file that `reports` of the target names.
+The rig checks mutations by the rows of its own table in PostgreSQL. What labql wrote is counted in its own log instead:
+in the table or the SQLite file that `reports` of the target names.
 """
 import os
 import sqlite3
@@ -32,21 +32,23 @@ class Target(run.Target):
 class Bench(run.Bench):
     """Measures, and knows whose rows are to be counted."""
 
-    file = None
+    reports = None
 
     def measure(self, target, workload, secs):
-        Bench.file = target.spec.get("reports")
+        Bench.reports = target.spec.get("reports")
         try:
             return super().measure(target, workload, secs)
         finally:
-            Bench.file = None
+            Bench.reports = None
 
 
 def psql(sql, in_postgres=run.psql):
-    """The answer of PostgreSQL, unless rows are counted that are in a SQLite file."""
-    if Bench.file is None or sql != COUNT:
+    """The answer of PostgreSQL, unless rows are counted that are elsewhere."""
+    if Bench.reports is None or sql != COUNT:
         return in_postgres(sql)
-    database = sqlite3.connect(f"file:{Bench.file}?mode=ro", uri=True)
+    if not Bench.reports.startswith("/"):
+        return in_postgres(f"SELECT count(*) FROM {Bench.reports} WHERE topic = 'run'")
+    database = sqlite3.connect(f"file:{Bench.reports}?mode=ro", uri=True)
     try:
         return database.execute("SELECT count(*) FROM event WHERE topic = 'run'").fetchone()[0]
     finally:

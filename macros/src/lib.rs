@@ -19,7 +19,13 @@ pub fn narrow(input: TokenStream) -> TokenStream {
 /// for each field (see `crate::graphql::rows`).
 ///
 /// A `fn` without `async` is a field that is there at once: it takes `&self` alone and cannot fail. An `async fn` is as in
-/// `Object`.
+/// `Object`; one without `&self` is loaded for all rows of a list together:
+///
+/// ```ignore
+/// async fn parents(jobs: &[Self], ctx: &Context<'_>) -> Result<impl Fn(&Self) -> Rows<Job>>
+/// ```
+///
+/// gives how the value of each row is found.
 ///
 /// `#[row(columns = job::Column)]` says of which table the row is; a field may then say with `#[reads(Name, Status)]`
 /// which columns it needs. One that does not say is taken to need all. `#[reads(Id, below)]`: what stands below it is of

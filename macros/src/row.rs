@@ -6,8 +6,9 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, Error, Expr, ExprLit, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Lifetime, Lit,
-    Meta, MetaNameValue, Path, Result, ReturnType, Token, Type, TypeReference,
+    Attribute, Error, Expr, ExprLit, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, ItemImpl,
+    Lifetime, Lit, Meta, MetaNameValue, Path, PathArguments, Result, ReturnType, Token, Type,
+    TypeParamBound, TypeReference,
 };
 
 /// `columns = job::Column`, or nothing.
@@ -30,11 +31,11 @@ impl Parse for Arguments {
     }
 }
 
-/// A field that is there at once.
-struct Plain {
+/// A field of rows that the executor is not needed for.
+struct Known {
     name: String,
     method: Ident,
-    returns: Type,
+    value: Type,
 }
 
 /// What a field says of the columns that it needs.
@@ -47,7 +48,7 @@ struct Reads {
 /// The object, its plain fields and their columns.
 pub fn expand(arguments: TokenStream, mut input: ItemImpl) -> Result<TokenStream> {
     let Arguments { columns } = syn::parse2(arguments)?;
-    let mut plain = Vec::new();
+    let (mut plain, mut joint) = (Vec::new(), Vec::new());
     let mut reads = Vec::new();
     let mut methods = Vec::new();
     for item in &mut input.items {
@@ -59,9 +60,14 @@ pub fn expand(arguments: TokenStream, mut input: ItemImpl) -> Result<TokenStream
             reads.push(found);
         }
         if method.sig.asyncness.is_none() {
-            plain.push(Plain::of(method, name.clone())?);
+            plain.push(Known::plain(method, name.clone())?);
             methods.push(method.clone());
             *method = resolver(method, &name);
+        } else if method.sig.receiver().is_none() {
+            let field = Known::joint(method, name.clone())?;
+            methods.push(method.clone());
+            *method = joint_resolver(method, &field);
+            joint.push(field);
         }
     }
     for method in &mut methods {
@@ -69,7 +75,7 @@ pub fn expand(arguments: TokenStream, mut input: ItemImpl) -> Result<TokenStream
     }
     let of = &input.self_ty;
     let described = reads_of(of, columns.as_ref(), &reads)?;
-    let written = written(of, &plain);
+    let written = written(of, &plain, &joint);
     Ok(quote! {
         impl #of {
             #(#methods)*
@@ -83,25 +89,71 @@ pub fn expand(arguments: TokenStream, mut input: ItemImpl) -> Result<TokenStream
     })
 }
 
-impl Plain {
-    fn of(method: &ImplItemFn, name: String) -> Result<Self> {
+impl Known {
+    /// A field that is there at once.
+    fn plain(method: &ImplItemFn, name: String) -> Result<Self> {
         let signature = &method.sig;
         let alone = matches!(signature.inputs.first(), Some(FnArg::Receiver(_)));
         if !alone || signature.inputs.len() != 1 {
             let message = "a field that is there at once takes `&self` alone";
             return Err(Error::new_spanned(signature, message));
         }
-        let ReturnType::Type(_, returns) = &signature.output else {
+        let ReturnType::Type(_, value) = &signature.output else {
             return Err(Error::new_spanned(signature, "a field has a type"));
         };
-        let mut returns = (**returns).clone();
-        Static.visit_type_mut(&mut returns);
-        Ok(Self {
-            name,
-            method: signature.ident.clone(),
-            returns,
-        })
+        Ok(Self::of(method, name, value))
     }
+
+    /// A field that is loaded for all rows together.
+    fn joint(method: &ImplItemFn, name: String) -> Result<Self> {
+        let signature = &method.sig;
+        match found_by(&signature.output) {
+            Some(value) if signature.inputs.len() == 2 => Ok(Self::of(method, name, value)),
+            _ => {
+                let message = "a field of all rows is `async fn(rows: &[Self], ctx: &Context<'_>) \
+                               -> Result<impl Fn(&Self) -> …>`";
+                Err(Error::new_spanned(signature, message))
+            }
+        }
+    }
+
+    fn of(method: &ImplItemFn, name: String, value: &Type) -> Self {
+        let mut value = value.clone();
+        Static.visit_type_mut(&mut value);
+        Self {
+            name,
+            method: method.sig.ident.clone(),
+            value,
+        }
+    }
+}
+
+/// The `T` of `-> Result<impl Fn(&Self) -> T>`.
+fn found_by(output: &ReturnType) -> Option<&Type> {
+    let ReturnType::Type(_, result) = output else {
+        return None;
+    };
+    let Type::Path(result) = &**result else {
+        return None;
+    };
+    let PathArguments::AngleBracketed(result) = &result.path.segments.last()?.arguments else {
+        return None;
+    };
+    let Some(GenericArgument::Type(Type::ImplTrait(finds))) = result.args.first() else {
+        return None;
+    };
+    finds.bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let PathArguments::Parenthesized(found) = &bound.path.segments.last()?.arguments else {
+            return None;
+        };
+        match &found.output {
+            ReturnType::Type(_, value) => Some(&**value),
+            ReturnType::Default => None,
+        }
+    })
 }
 
 /// Elided lifetimes have no place outside of a function.
@@ -130,31 +182,79 @@ fn resolver(method: &ImplItemFn, name: &str) -> ImplItemFn {
     resolver
 }
 
-fn written(of: &Type, plain: &[Plain]) -> TokenStream {
-    let index: Vec<usize> = (0..plain.len()).collect();
+/// The same field for a row that the executor resolves by itself.
+fn joint_resolver(method: &ImplItemFn, field: &Known) -> ImplItemFn {
+    let Known {
+        name,
+        method: joint,
+        value,
+    } = field;
+    let resolve = format_ident!("resolve_{joint}");
+    let docs = method.attrs.iter().filter(|it| it.path().is_ident("doc"));
+    syn::parse_quote! {
+        #(#docs)*
+        #[graphql(name = #name)]
+        async fn #resolve(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<#value> {
+            let rows = std::slice::from_ref(self);
+            let value = Self::#joint(rows, ctx).await?(self);
+            Ok(value)
+        }
+    }
+}
+
+fn written(of: &Type, plain: &[Known], joint: &[Known]) -> TokenStream {
+    let places: Vec<usize> = (0..plain.len()).collect();
     let names = plain.iter().map(|it| &it.name);
-    let types = plain.iter().map(|it| &it.returns);
     let methods = plain.iter().map(|it| &it.method);
+    let joint_places: Vec<usize> = (plain.len()..plain.len() + joint.len()).collect();
+    let joint_names = joint.iter().map(|it| &it.name);
+    let joint_methods = joint.iter().map(|it| &it.method);
+    let all = plain.iter().chain(joint);
+    let values = all.clone().map(|it| &it.value);
+    let all_places = 0..all.count();
     quote! {
         impl crate::graphql::rows::Row for #of {
             fn plain(name: &str) -> Option<usize> {
                 match name {
-                    #(#names => Some(#index),)*
+                    #(#names => Some(#places),)*
+                    _ => None,
+                }
+            }
+
+            fn joint(name: &str) -> Option<usize> {
+                match name {
+                    #(#joint_names => Some(#joint_places),)*
                     _ => None,
                 }
             }
 
             fn below(field: usize, ctx: &async_graphql::Context<'_>) -> Option<crate::graphql::rows::Below> {
                 match field {
-                    #(#index => <#types as crate::graphql::json::Json>::below(ctx),)*
+                    #(#all_places => <#values as crate::graphql::json::Json>::below(ctx),)*
                     _ => None,
                 }
             }
 
             fn write(&self, field: usize, below: &crate::graphql::rows::Below, out: &mut Vec<u8>) {
                 match field {
-                    #(#index => crate::graphql::json::Json::write(&self.#methods(), below, out),)*
+                    #(#places => crate::graphql::json::Json::write(&self.#methods(), below, out),)*
                     _ => {}
+                }
+            }
+
+            async fn load<'a>(
+                field: usize,
+                rows: &'a [Self],
+                ctx: &'a async_graphql::Context<'_>,
+            ) -> async_graphql::Result<crate::graphql::rows::Writer<'a, Self>> {
+                match field {
+                    #(#joint_places => {
+                        let value = Self::#joint_methods(rows, ctx).await?;
+                        Ok(Box::new(move |row, below, out| {
+                            crate::graphql::json::Json::write(&value(row), below, out);
+                        }))
+                    })*
+                    _ => Ok(Box::new(|_, _, out| crate::graphql::json::null(out))),
                 }
             }
         }

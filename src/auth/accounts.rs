@@ -1,11 +1,11 @@
 //! Users and API keys: the queries and the commands. Each command is one transaction.
 
 use std::num::NonZeroU32;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Set,
     SqlErr,
@@ -163,10 +163,13 @@ pub fn by_username() -> Ordering {
 }
 
 /// A page of all users.
-pub async fn users_page(database: &Database, page: &Page) -> Result<Slice<user::Model>, Failure> {
-    Ok(paging::fetch(
-        database.read(),
-        user::Entity::find(),
+pub async fn users_page(
+    database: &Database,
+    page: &Page,
+) -> Result<Slice<Arc<user::Model>>, Failure> {
+    Ok(paging::fetch::<user::Entity>(
+        database,
+        Condition::all(),
         Columns::all(),
         &by_username(),
         page,

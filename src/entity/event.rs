@@ -1,9 +1,10 @@
 //! A change that somebody may want to hear of.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 
 /// A change that somebody may want to hear of.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow)]
 #[sea_orm(table_name = "event")]
 pub struct Model {
     /// Row id, in the order of writing.

@@ -1,9 +1,10 @@
 //! The log of changes as a whole: one row.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 
 /// The log of changes as a whole: one row, whose id is 1.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow)]
 #[sea_orm(table_name = "event_log")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -113,7 +113,7 @@ async fn reserve(
     recorded_at: i64,
 ) -> Result<i64, DbErr> {
     use event_log::Column::{Head, HeadRecordedAt};
-    let before = log::state(transaction).await?.head;
+    let before = log::state_within(transaction).await?.head;
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     event_log::Entity::update_many()
         .col_expr(Head, Expr::col(Head).add(count))

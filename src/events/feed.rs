@@ -119,7 +119,7 @@ pub enum Lost {
 impl Feed {
     /// The feed of the log in this database, as of now.
     pub async fn open(database: Database) -> Result<Self, Failure> {
-        let state = log::state(database.read()).await?;
+        let state = log::state(&database).await?;
         let log = LogId::from_hex(&state.log)
             .ok_or_else(|| Failure::internal("the event log has no identity"))?;
         let backend: Box<dyn Backend> = match database.backend() {
@@ -269,7 +269,7 @@ impl Feed {
     }
 
     async fn state(&self) -> Result<event_log::Model, Failure> {
-        Ok(log::state(self.0.database.read()).await?)
+        Ok(log::state(&self.0.database).await?)
     }
 
     fn newest_in(&self, state: &event_log::Model) -> Cursor {

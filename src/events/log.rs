@@ -1,8 +1,10 @@
 //! The table of events, and how it is read.
 
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Condition, Order};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
 };
 
 use super::topic::Topic;
@@ -10,6 +12,7 @@ use crate::database::Database;
 use crate::entity::event::{Column, Entity, Model};
 use crate::entity::event_log;
 use crate::failure::Failure;
+use crate::narrow::{self, Columns};
 
 /// An event of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,9 +90,18 @@ impl Filter {
 }
 
 /// The log as a whole.
-pub(super) async fn state(connection: &impl ConnectionTrait) -> Result<event_log::Model, DbErr> {
-    let state = event_log::Entity::find().one(connection).await?;
-    state.ok_or_else(|| DbErr::RecordNotFound("the row of the event log".to_owned()))
+pub(super) async fn state(database: &Database) -> Result<event_log::Model, DbErr> {
+    let rows = narrow::find::<event_log::Entity>(database, Condition::all(), Columns::all());
+    let row = rows.await?.pop().map(Arc::unwrap_or_clone);
+    row.ok_or_else(missing)
+}
+
+/// The log as a whole, as a transaction sees it.
+pub(super) async fn state_within(
+    transaction: &DatabaseTransaction,
+) -> Result<event_log::Model, DbErr> {
+    let row = event_log::Entity::find().one(transaction).await?;
+    row.ok_or_else(missing)
 }
 
 /// The log as a whole, which nobody else changes until the transaction ends.
@@ -97,8 +109,11 @@ pub(super) async fn state_for_update(
     transaction: &DatabaseTransaction,
 ) -> Result<event_log::Model, DbErr> {
     let query = event_log::Entity::find().lock_exclusive();
-    let state = query.one(transaction).await?;
-    state.ok_or_else(|| DbErr::RecordNotFound("the row of the event log".to_owned()))
+    query.one(transaction).await?.ok_or_else(missing)
+}
+
+fn missing() -> DbErr {
+    DbErr::RecordNotFound("the row of the event log".to_owned())
 }
 
 /// The events behind `after`, up to `until`, that pass the filter (none: all), in order.
@@ -109,20 +124,21 @@ pub(super) async fn page(
     until: i64,
     limit: u64,
 ) -> Result<Vec<Event>, Failure> {
-    let mut query = Entity::find()
-        .filter(Column::Position.gt(after))
-        .filter(Column::Position.lte(until))
-        .order_by_asc(Column::Position)
-        .limit(limit);
+    let mut condition = Condition::all()
+        .add(Column::Position.gt(after))
+        .add(Column::Position.lte(until));
     if let Some(filter) = filter {
         let topics = filter.topics.iter().map(|topic| topic.as_str());
-        query = query.filter(Column::Topic.is_in(topics));
+        condition = condition.add(Column::Topic.is_in(topics));
         if let Some(subject) = &filter.subject {
-            query = query.filter(Column::Subject.eq(subject));
+            condition = condition.add(Column::Subject.eq(subject));
         }
     }
-    let rows = query.all(database.read()).await?;
-    Ok(rows.into_iter().filter_map(Event::of).collect())
+    let mut query = narrow::select::<Entity>(condition, Columns::all());
+    query.order_by(Column::Position, Order::Asc).limit(limit);
+    let rows = narrow::all(database, &query, Columns::all()).await?;
+    let rows = rows.into_iter().map(Arc::unwrap_or_clone);
+    Ok(rows.filter_map(Event::of).collect())
 }
 
 /// When the event of this position was recorded, if it is there.

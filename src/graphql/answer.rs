@@ -1,38 +1,68 @@
-//! An answer as it goes over a stream: encoded once, however many read it.
+//! An answer as it is sent: as the body of a response, or encoded once for all who read a stream.
 
 use std::sync::Arc;
 
 use async_graphql::{Response, ServerError, Value};
-use serde::Serialize;
+use bytes::Bytes;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{error, json, size};
 
-/// The JSON of a response; `data` is left out when execution never began.
+/// The JSON of a response.
 pub fn encode(response: &Response) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Vec::with_capacity(size::bytes(&response.data).saturating_add(AROUND_DATA));
-    out.push(b'{');
-    if !error::is_request_error(response) {
-        out.extend_from_slice(b"\"data\":");
-        json::value(&response.data, &mut out);
-    }
-    if !response.errors.is_empty() {
-        member("errors", &response.errors, &mut out)?;
-    }
-    if !response.extensions.is_empty() {
-        member("extensions", &response.extensions, &mut out)?;
-    }
-    out.push(b'}');
+    write(response, &mut out, &mut |written, out| {
+        out.extend_from_slice(written);
+    })?;
     Ok(out)
 }
 
-fn member(name: &str, value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-    if out.len() > 1 {
-        out.push(b',');
+/// The JSON of a response, one piece after the other: long lists of rows stay where they were written.
+pub fn pieces(response: &Response) -> Result<Vec<Bytes>, serde_json::Error> {
+    let mut done = Vec::new();
+    let mut out = Vec::with_capacity(AROUND_DATA);
+    write(response, &mut out, &mut |written, out| {
+        if written.len() < PIECE {
+            out.extend_from_slice(written);
+        } else {
+            done.push(Bytes::from(std::mem::take(out)));
+            done.push(written.clone());
+        }
+    })?;
+    done.push(out.into());
+    Ok(done)
+}
+
+/// A list of rows of at least so many bytes is a piece of its own: to copy it would take longer than to send one more.
+const PIECE: usize = 16 * 1024;
+
+/// `data` is left out when execution never began.
+fn write(
+    response: &Response,
+    out: &mut Vec<u8>,
+    written: &mut impl FnMut(&Bytes, &mut Vec<u8>),
+) -> Result<(), serde_json::Error> {
+    let mut between = Some(b'{');
+    let mut member = |name, out: &mut Vec<u8>| {
+        out.push(between.take().unwrap_or(b','));
+        json::string(name, out);
+        out.push(b':');
+    };
+    if !error::is_request_error(response) {
+        member("data", out);
+        json::value_around(&response.data, out, written);
     }
-    json::string(name, out);
-    out.push(b':');
-    serde_json::to_writer(out, value)
+    if !response.errors.is_empty() {
+        member("errors", out);
+        serde_json::to_writer(&mut *out, &response.errors)?;
+    }
+    if !response.extensions.is_empty() {
+        member("extensions", out);
+        serde_json::to_writer(&mut *out, &response.extensions)?;
+    }
+    out.extend(between);
+    out.push(b'}');
+    Ok(())
 }
 
 /// Bytes that stand around the data of an answer without errors, and some to spare.

@@ -5,6 +5,7 @@
 
 use async_graphql::resolver_utils::EnumItem;
 use async_graphql::{Context, ID, Value};
+use bytes::Bytes;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use super::rows::Below;
@@ -22,6 +23,17 @@ pub trait Json {
 
 /// Writes a value of the executor.
 pub fn value(from: &Value, out: &mut Vec<u8>) {
+    value_around(from, out, &mut |written, out| {
+        out.extend_from_slice(written);
+    });
+}
+
+/// Writes a value of the executor; what is done with JSON that has been written already, `written` says.
+pub fn value_around(
+    from: &Value,
+    out: &mut Vec<u8>,
+    written: &mut impl FnMut(&Bytes, &mut Vec<u8>),
+) {
     match from {
         Value::Null => null(out),
         Value::Number(number) => match number.as_i64() {
@@ -30,9 +42,9 @@ pub fn value(from: &Value, out: &mut Vec<u8>) {
         },
         Value::String(text) => string(text, out),
         Value::Boolean(flag) => boolean(*flag, out),
-        Value::Binary(written) => out.extend_from_slice(written),
+        Value::Binary(json) => written(json, out),
         Value::Enum(name) => string(name, out),
-        Value::List(items) => list(items, out, value),
+        Value::List(items) => list(items, out, |item, out| value_around(item, out, written)),
         Value::Object(fields) => {
             out.push(b'{');
             for (place, (name, of)) in fields.iter().enumerate() {
@@ -41,7 +53,7 @@ pub fn value(from: &Value, out: &mut Vec<u8>) {
                 }
                 string(name, out);
                 out.push(b':');
-                value(of, out);
+                value_around(of, out, written);
             }
             out.push(b'}');
         }
@@ -49,7 +61,7 @@ pub fn value(from: &Value, out: &mut Vec<u8>) {
 }
 
 /// Writes the items of a list.
-pub fn list<T>(items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+pub fn list<T>(items: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
     out.push(b'[');
     for (place, item) in items.iter().enumerate() {
         if place > 0 {

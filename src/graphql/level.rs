@@ -8,6 +8,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::Error;
@@ -31,10 +32,32 @@ pub trait ChildList: Hash + Eq + Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<HashMap<i64, Self::Children>, Failure>> + Send;
 }
 
-type Cell = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
+/// The children of all parents of a level, in a `HashMap` by parent.
+type Children = Arc<dyn Any + Send + Sync>;
+
+type Cell = Arc<OnceCell<Children>>;
 
 /// Cells by type and hash of the list; lists whose hashes are equal stand beside each other.
 type Cells = HashMap<(TypeId, u64), Vec<(Box<dyn Any + Send>, Cell)>>;
+
+/// The children of all rows of a list.
+pub struct Loaded<L>(Vec<Children>, PhantomData<fn() -> L>);
+
+impl<L: ChildList> Loaded<L> {
+    /// The children of this row, if it has any.
+    pub fn of(&self, parent: i64) -> Option<&L::Children> {
+        self.0
+            .iter()
+            .find_map(|children| of_parent::<L>(children, parent))
+    }
+}
+
+/// The children of one parent among those of a level.
+fn of_parent<L: ChildList>(children: &Children, parent: i64) -> Option<&L::Children> {
+    children
+        .downcast_ref::<HashMap<i64, L::Children>>()?
+        .get(&parent)
+}
 
 /// The parents on one level of a query.
 #[derive(Default)]
@@ -96,18 +119,38 @@ impl Level {
         list: &L,
         parent: i64,
     ) -> Result<L::Children, Error> {
-        let cell = self.cell(list);
-        let loaded = cell
-            .get_or_try_init(|| async {
-                let children = list.load(database, self).await?;
-                Ok::<_, Failure>(Arc::new(children) as Arc<dyn Any + Send + Sync>)
-            })
-            .await
-            .map_err(failed)?;
-        Ok(loaded
-            .downcast_ref::<HashMap<i64, L::Children>>()
-            .and_then(|children| children.get(&parent).cloned())
+        let children = self.load(database, list).await?;
+        Ok(of_parent::<L>(&children, parent)
+            .cloned()
             .unwrap_or_default())
+    }
+
+    /// The children of rows, each of which is on its level; most often these are one and the same.
+    pub async fn children_of_rows<'a, L: ChildList>(
+        levels: impl Iterator<Item = &'a Arc<Self>>,
+        database: &Database,
+        list: &L,
+    ) -> Result<Loaded<L>, Error> {
+        let mut distinct: Vec<&Arc<Self>> = Vec::with_capacity(1);
+        for level in levels {
+            if !distinct.iter().any(|known| Arc::ptr_eq(known, level)) {
+                distinct.push(level);
+            }
+        }
+        let mut loaded = Vec::with_capacity(distinct.len());
+        for level in distinct {
+            loaded.push(level.load(database, list).await?);
+        }
+        Ok(Loaded(loaded, PhantomData))
+    }
+
+    async fn load<L: ChildList>(&self, database: &Database, list: &L) -> Result<Children, Error> {
+        let cell = self.cell(list);
+        let loaded = cell.get_or_try_init(|| async {
+            let children = list.load(database, self).await?;
+            Ok::<_, Failure>(Arc::new(children) as Children)
+        });
+        Ok(Arc::clone(loaded.await.map_err(failed)?))
     }
 
     fn cell<L: ChildList>(&self, list: &L) -> Cell {

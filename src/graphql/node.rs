@@ -1,6 +1,7 @@
 //! Any object by its global id.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object, Result};
 
@@ -94,7 +95,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
                 .map(|row| Node::Job(Job::single(row, expid))),
             Some(GlobalId::ExperimentRun(expid, number)) => row_of(expid)
                 .and_then(|row| runs.get(&(row, *number)).cloned())
-                .map(|row| Node::ExperimentRun(ExperimentRun::new(row, expid))),
+                .map(|row| Node::ExperimentRun(ExperimentRun::new(Arc::new(row), expid))),
             Some(GlobalId::User(name)) => user(ctx, name).await?.map(Node::User),
             Some(GlobalId::ApiKey(id)) => api_key(ctx, *id).await?.map(Node::ApiKey),
             Some(GlobalId::Worker(name)) => workers.get(name).cloned().map(Node::Worker),
@@ -127,7 +128,10 @@ async fn experiments(
     let rows = rows.map_err(failed)?;
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let level = Level::new(ids.clone(), ids);
-    let named = |row: experiment::Model| (row.expid.clone(), Experiment::on_level(row, &level));
+    let named = |row: experiment::Model| {
+        let expid = row.expid.clone();
+        (expid, Experiment::on_level(Arc::new(row), &level))
+    };
     Ok(rows.into_iter().map(named).collect())
 }
 

@@ -5,9 +5,11 @@
 //! list, and then writes row after row as JSON:
 //!
 //! - A field that is there at once ([`Row::plain`], a `fn` under `#[row]`) is written straight into the answer.
-//! - For a field that has to be waited for (an `async fn`), all rows are resolved as the executor would do it, with errors
-//!   and paths as usual, before the first row is written. The first row goes ahead: it loads the children of all rows of
-//!   its level, and the others find them there.
+//! - A field that is loaded for all rows together ([`Row::joint`], an `async fn` without `&self`) is loaded before the
+//!   first row is written, and then written straight into the answer, if what is selected below it is there at once.
+//! - For any other field that has to be waited for (an `async fn`), all rows are resolved as the executor would do it, with
+//!   errors and paths as usual, before the first row is written. The first row goes ahead: it loads the children of all
+//!   rows of its level, and the others find them there.
 //!
 //! What it does not know (a directive of its own on a field, one name for two selections that have to be merged) it leaves
 //! to the executor.
@@ -28,17 +30,33 @@ use futures_util::future::join_all;
 use super::json::{self, Json};
 use crate::narrow::{Columns, Narrow};
 
-/// An object whose fields are known to be there at once or not. Made by `#[row]`.
+/// An object of whose fields it is known how they come. Made by `#[row]`.
 pub trait Row: ContainerType + Json {
     /// The place of a field that is there at once.
     fn plain(name: &str) -> Option<usize>;
 
-    /// What of the field at this place is to be written, from the selection below it; none: that has to be waited for.
+    /// The place of a field that is loaded for all rows of a list together.
+    fn joint(name: &str) -> Option<usize>;
+
+    /// What of the plain or joint field at this place is to be written, from the selection below it; none: that has to be
+    /// waited for.
     fn below(field: usize, ctx: &Context<'_>) -> Option<Below>;
 
-    /// Writes the field at this place.
+    /// Writes the plain field at this place.
     fn write(&self, field: usize, below: &Below, out: &mut Vec<u8>);
+
+    /// Loads the joint field at this place.
+    fn load<'a>(
+        field: usize,
+        rows: &'a [Self],
+        ctx: &'a Context<'_>,
+    ) -> impl Future<Output = async_graphql::Result<Writer<'a, Self>>> + Send
+    where
+        Self: Sized;
 }
+
+/// Writes a field of any row of those for which it was loaded.
+pub type Writer<'a, T> = Box<dyn Fn(&T, &Below, &mut Vec<u8>) + Send + Sync + 'a>;
 
 /// What is to be written of a value.
 pub enum Below {
@@ -59,8 +77,24 @@ enum What {
     /// `__typename`.
     TypeName,
     Plain(usize, Below),
-    /// The value stands in this column.
+    /// What is written of it was loaded into this column.
+    Joint(usize, Below),
+    /// The values stand in this column.
     Awaited(usize),
+}
+
+/// A field that is asked for before the first row is written.
+struct Ask<'a> {
+    field: &'a Positioned<Field>,
+    /// Its place, if it is loaded for all rows together.
+    joint: Option<usize>,
+}
+
+/// What was found for a field of all rows.
+enum Column<'a, T> {
+    Writer(Writer<'a, T>),
+    /// One for each row.
+    Values(Vec<Value>),
 }
 
 /// A list of rows.
@@ -69,6 +103,22 @@ pub struct Rows<T>(Vec<T>);
 impl<T> From<Vec<T>> for Rows<T> {
     fn from(rows: Vec<T>) -> Self {
         Self(rows)
+    }
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Row> Json for Rows<T> {
+    fn below(ctx: &Context<'_>) -> Option<Below> {
+        <T as Json>::below(ctx)
+    }
+
+    fn write(&self, below: &Below, out: &mut Vec<u8>) {
+        json::list(&self.0, out, |row, out| Json::write(row, below, out));
     }
 }
 
@@ -116,7 +166,7 @@ impl<T: Row> OutputType for Rows<T> {
 #[derive(Default)]
 struct Plan<'a> {
     steps: Vec<Step>,
-    awaited: Vec<&'a Positioned<Field>>,
+    asks: Vec<Ask<'a>>,
 }
 
 impl<'a> Plan<'a> {
@@ -173,11 +223,8 @@ impl<'a> Plan<'a> {
         let what = if name == "__typename" {
             What::TypeName
         } else {
-            let plain = T::plain(name).and_then(|place| {
-                let below = <T as Row>::below(place, &ctx.with_field(field))?;
-                Some(What::Plain(place, below))
-            });
-            plain.unwrap_or(What::Awaited(self.awaited.len()))
+            self.known::<T>(&ctx.with_field(field), name)
+                .unwrap_or(What::Awaited(self.asks.len()))
         };
         if let Some(same) = self.steps.iter().find(|step| step.key == key) {
             // The validation has seen to it that both mean the same; selections below them would have to be merged.
@@ -187,15 +234,28 @@ impl<'a> Plan<'a> {
                 _ => None,
             };
         }
-        if let What::Awaited(_) = what {
-            self.awaited.push(field);
+        if let What::Joint(..) | What::Awaited(_) = what {
+            let joint = T::joint(name).filter(|_| matches!(what, What::Joint(..)));
+            self.asks.push(Ask { field, joint });
         }
         self.steps.push(Step { key, what });
         Some(())
     }
 
+    /// How a field is written for which the executor is not needed.
+    fn known<T: Row>(&self, ctx: &Context<'_>, name: &str) -> Option<What> {
+        if let Some(place) = T::plain(name) {
+            return Some(What::Plain(place, <T as Row>::below(place, ctx)?));
+        }
+        let below = <T as Row>::below(T::joint(name)?, ctx)?;
+        Some(What::Joint(self.asks.len(), below))
+    }
+
     async fn run<T: Row>(&self, ctx: &ContextSelectionSet<'_>, rows: &[T]) -> Value {
-        let columns = self.awaited.iter().map(|field| column(ctx, rows, field));
+        let fields = self.asks.iter().map(|ask| ctx.with_field(ask.field));
+        let fields: Vec<Context<'_>> = fields.collect();
+        let asks = self.asks.iter().zip(&fields);
+        let columns = asks.map(|(ask, of_field)| column(ctx, rows, ask, of_field));
         let Some(columns) = join_all(columns)
             .await
             .into_iter()
@@ -213,12 +273,19 @@ impl<'a> Plan<'a> {
                 let others = rows.len().saturating_sub(SAMPLE);
                 out.reserve((out.len() / SAMPLE).saturating_mul(others.saturating_add(others / 8)));
             }
-            write(row, &self.steps, &mut out, |column, out| {
-                match columns.get(column).and_then(|values| values.get(place)) {
-                    Some(value) => json::value(value, out),
+            write(
+                row,
+                &self.steps,
+                &mut out,
+                |column, below, out| match columns.get(column) {
+                    Some(Column::Writer(write)) => write(row, below, out),
+                    Some(Column::Values(values)) => match values.get(place) {
+                        Some(value) => json::value(value, out),
+                        None => json::null(out),
+                    },
                     None => json::null(out),
-                }
-            });
+                },
+            );
         }
         out.push(b']');
         Value::Binary(out.into())
@@ -232,32 +299,52 @@ const SAMPLE: usize = 16;
 /// about for longer than most of them take; and what really waits, such as for a file, has bounds of its own.
 const LANES: usize = 4;
 
-/// One field of one row.
-async fn resolve<T: Row>(
+/// A field of all rows. None if it failed where null is not allowed, after the error was noted.
+async fn column<'a, T: Row>(
     ctx: &ContextSelectionSet<'_>,
-    place: usize,
-    row: &T,
-    field: &Positioned<Field>,
-) -> ServerResult<Option<Value>> {
-    let at = ctx.with_index(place);
-    row.resolve_field(&at.with_field(field)).await
+    rows: &'a [T],
+    ask: &Ask<'_>,
+    of_field: &'a Context<'_>,
+) -> Option<Column<'a, T>> {
+    if rows.is_empty() {
+        return Some(Column::Values(Vec::new()));
+    }
+    let Some(place) = ask.joint else {
+        let results = one_by_one(ctx, rows, ask.field).await;
+        return values::<T>(ctx, ask.field, results).map(Column::Values);
+    };
+    match T::load(place, rows, of_field).await {
+        Ok(writer) => Some(Column::Writer(writer)),
+        Err(error) => {
+            let error = |place| {
+                let at = ctx.with_index(place);
+                let at = at.with_field(ask.field);
+                Err(at.set_error_path(error.clone().into_server_error(ask.field.pos)))
+            };
+            let errors = (0..rows.len()).map(error).collect();
+            values::<T>(ctx, ask.field, errors).map(Column::Values)
+        }
+    }
 }
 
-/// One field of all rows. None if it failed where null is not allowed, after the error was noted.
-async fn column<T: Row>(
+/// A field of each row, as the executor resolves it.
+async fn one_by_one<T: Row>(
     ctx: &ContextSelectionSet<'_>,
     rows: &[T],
     field: &Positioned<Field>,
-) -> Option<Vec<Value>> {
-    let Some(first) = rows.first() else {
-        return Some(Vec::new());
+) -> Vec<ServerResult<Option<Value>>> {
+    let resolve = async |place: usize, row: &T| {
+        let at = ctx.with_index(place);
+        row.resolve_field(&at.with_field(field)).await
     };
     let mut results = Vec::with_capacity(rows.len());
-    results.push(resolve(ctx, 0, first, field).await);
-    let lanes = (1..=LANES).map(|from| async move {
+    if let Some(first) = rows.first() {
+        results.push(resolve(0, first).await);
+    }
+    let lanes = (1..=LANES).map(async |from| {
         let mut results = Vec::with_capacity(rows.len() / LANES + 1);
         for (place, row) in rows.iter().enumerate().skip(from).step_by(LANES) {
-            results.push(resolve(ctx, place, row, field).await);
+            results.push(resolve(place, row).await);
         }
         results.into_iter()
     });
@@ -266,6 +353,15 @@ async fn column<T: Row>(
     for place in 1..rows.len() {
         results.extend(lanes[(place - 1) % LANES].next());
     }
+    results
+}
+
+/// The values among the results for a field. None if one failed where null is not allowed.
+fn values<T: Row>(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    results: Vec<ServerResult<Option<Value>>>,
+) -> Option<Vec<Value>> {
     let mut values = Some(Vec::with_capacity(results.len()));
     for result in results {
         match result {
@@ -297,7 +393,7 @@ fn write<T: Row>(
     row: &T,
     steps: &[Step],
     out: &mut Vec<u8>,
-    awaited: impl Fn(usize, &mut Vec<u8>),
+    column: impl Fn(usize, &Below, &mut Vec<u8>),
 ) {
     out.push(b'{');
     for (place, step) in steps.iter().enumerate() {
@@ -308,7 +404,8 @@ fn write<T: Row>(
         match &step.what {
             What::TypeName => json::string(&row.introspection_type_name(), out),
             What::Plain(field, below) => Row::write(row, *field, below, out),
-            What::Awaited(column) => awaited(*column, out),
+            What::Joint(place, below) => column(*place, below, out),
+            What::Awaited(place) => column(*place, &Below::Nothing, out),
         }
     }
     out.push(b'}');
@@ -317,13 +414,13 @@ fn write<T: Row>(
 /// What is written of a row in the place of a field, if all of that is there at once.
 pub fn plain_below<T: Row>(ctx: &Context<'_>) -> Option<Below> {
     let plan = Plan::of::<T>(&ctx.with_selection_set(&ctx.item.node.selection_set))?;
-    plan.awaited.is_empty().then_some(Below::Fields(plan.steps))
+    plan.asks.is_empty().then_some(Below::Fields(plan.steps))
 }
 
 /// Writes these fields of a row.
 pub fn write_plain<T: Row>(row: &T, below: &Below, out: &mut Vec<u8>) {
     match below {
-        Below::Fields(steps) => write(row, steps, out, |_, out| json::null(out)),
+        Below::Fields(steps) => write(row, steps, out, |_, _, out| json::null(out)),
         Below::Nothing => json::null(out),
     }
 }

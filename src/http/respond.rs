@@ -1,5 +1,10 @@
 //! Answers of GraphQL over HTTP.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use async_graphql::{ServerError, Value};
 use axum::{
     body::Body,
@@ -9,6 +14,8 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 
 use super::negotiate::Json;
 use crate::{
@@ -72,14 +79,38 @@ fn status(response: &async_graphql::Response) -> StatusCode {
 }
 
 fn write(status: StatusCode, response: &async_graphql::Response, json: Json) -> Response {
-    let body = match answer::encode(response) {
-        Ok(body) => body,
+    let body = match answer::pieces(response) {
+        Ok(pieces) => Body::new(Pieces(pieces.into())),
         Err(error) => {
             let error = error::internal_server_error(error);
             return internal(&error, json);
         }
     };
-    finish(Body::from(body).into_response(), status, json)
+    finish(body.into_response(), status, json)
+}
+
+/// A body of several pieces whose length is known.
+struct Pieces(VecDeque<Bytes>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let bytes = self.0.iter().map(|piece| piece.len() as u64).sum();
+        SizeHint::with_exact(bytes)
+    }
 }
 
 fn finish(mut answer: Response, status: StatusCode, json: Json) -> Response {

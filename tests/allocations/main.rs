@@ -70,8 +70,26 @@ const OPERATIONS: &[Operation] = &[
             jobs(first: $first) { nodes { name status section chunk } }
         } }",
         first: 50,
-        request: 590,
-        row: 4,
+        request: 450,
+        row: 3,
+    },
+    Operation {
+        name: "jobs and their neighbours",
+        query: "query Q($first: Int!) { experiment(expid: \"a000\") {
+            jobs(first: $first) { nodes { name parents { name } children { name } } }
+        } }",
+        first: 50,
+        request: 1150,
+        row: 1,
+    },
+    Operation {
+        name: "experiments and their last runs",
+        query: "query Q($first: Int!) {
+            experiments(first: $first) { nodes { expid status lastRun { number startedAt } jobCounts { status count } } }
+        }",
+        first: 20,
+        request: 660,
+        row: 16,
     },
 ];
 
@@ -111,13 +129,13 @@ struct Lab {
 }
 
 impl Lab {
-    /// With one experiment of more than two hundred jobs.
+    /// With one experiment of more than two hundred jobs, and forty small ones.
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("labql.db");
         let config = DatabaseConfig {
             url: format!("sqlite:{}", file.display()).into(),
-            max_connections: 1,
+            max_connections: 2,
         };
         let database = Database::connect(&config).await.expect("a database");
         database.ensure_schema(true).await.expect("a schema");
@@ -126,8 +144,14 @@ impl Lab {
         let root = folder.path().join("autosubmit");
         std::fs::create_dir(&root).expect("a folder");
         create_central(&root, DetailsKey::None).expect("central databases");
-        let spec = ExperimentSpec::sized("a000", JobListForm::Dict, 2, 20);
-        write_experiment(&root, &spec, chrono::Utc::now()).expect("an experiment");
+        let many = ExperimentSpec::sized("a000", JobListForm::Dict, 2, 20);
+        let few = |number| {
+            let expid = format!("b{number:03}");
+            ExperimentSpec::sized(&expid, JobListForm::Dict, 1, 1)
+        };
+        for spec in std::iter::once(many).chain((0..40).map(few)) {
+            write_experiment(&root, &spec, chrono::Utc::now()).expect("an experiment");
+        }
         let mirror = Mirror::open(database.clone(), feed.clone(), &root, &[]).await;
         let pass = mirror.expect("a root").pass(Scope::All, &|_, _| ()).await;
         pass.expect("a mirror");

@@ -32,4 +32,5 @@ mod reports;
 mod rooms;
 mod serving;
 mod statements;
+mod validation;
 mod workers;

@@ -1,7 +1,9 @@
 //! The list of experiments and single ones.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use crate::database::{Database, is_one_of};
 use crate::entity::experiment::{Column, Entity, Model};
@@ -145,7 +147,7 @@ impl ExperimentOrder {
     }
 }
 
-fn select(filter: &ExperimentFilter) -> Select<Entity> {
+fn condition(filter: &ExperimentFilter) -> Condition {
     let mut condition = Condition::all();
     if let Some(text) = &filter.text {
         condition = condition.add(
@@ -185,7 +187,7 @@ fn select(filter: &ExperimentFilter) -> Select<Entity> {
     if let Some(before) = filter.created_before {
         condition = condition.add(Column::CreatedAt.lt(before));
     }
-    Entity::find().filter(condition)
+    condition
 }
 
 /// These columns of a page of experiments; those by which they are ordered are added.
@@ -195,15 +197,16 @@ pub async fn page(
     order: &ExperimentOrder,
     page: &Page,
     columns: Columns<Model>,
-) -> Result<Slice<Model>, Failure> {
+) -> Result<Slice<Arc<Model>>, Failure> {
     let columns = columns.and(always()).and(order.columns());
     let ordering = order.ordering();
-    Ok(paging::fetch(database.read(), select(filter), columns, &ordering, page).await?)
+    Ok(paging::fetch::<Entity>(database, condition(filter), columns, &ordering, page).await?)
 }
 
 /// How many experiments there are.
 pub async fn count(database: &Database, filter: &ExperimentFilter) -> Result<u64, Failure> {
-    Ok(select(filter).count(database.read()).await?)
+    let matching = Entity::find().filter(condition(filter));
+    Ok(matching.count(database.read()).await?)
 }
 
 /// The columns that every experiment is read with.
@@ -216,9 +219,9 @@ pub async fn by_expid(
     database: &Database,
     expid: &str,
     columns: Columns<Model>,
-) -> Result<Option<Model>, Failure> {
-    let of_expid = Entity::find().filter(Column::Expid.eq(expid));
-    let found = narrow::find(database.read(), of_expid, columns.and(always()));
+) -> Result<Option<Arc<Model>>, Failure> {
+    let of_expid = Column::Expid.eq(expid);
+    let found = narrow::find::<Entity>(database, of_expid, columns.and(always()));
     Ok(found.await?.pop())
 }
 
@@ -235,7 +238,7 @@ pub async fn by_ids(
     database: &Database,
     ids: &[i64],
     columns: Columns<Model>,
-) -> Result<Vec<Model>, Failure> {
-    let of_ids = Entity::find().filter(is_one_of(database.read(), Column::Id, ids));
-    Ok(narrow::find(database.read(), of_ids, columns.and(always())).await?)
+) -> Result<Vec<Arc<Model>>, Failure> {
+    let of_ids = is_one_of(database, Column::Id, ids);
+    Ok(narrow::find::<Entity>(database, of_ids, columns.and(always())).await?)
 }

@@ -1,6 +1,7 @@
 //! The jobs of experiments.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
@@ -168,18 +169,18 @@ pub async fn of_experiments(
     order: JobOrder,
     page: &Page,
     columns: Columns<Model>,
-) -> Result<HashMap<i64, Slice<Model>>, Failure> {
+) -> Result<HashMap<i64, Slice<Arc<Model>>>, Failure> {
     let columns = columns.and(always()).and(order.field.columns());
-    let select = Entity::find().filter(filter.condition());
+    let condition = filter.condition();
     let ordering = order.ordering();
     if let [experiment] = experiments {
-        let select = select.filter(Column::ExperimentId.eq(*experiment));
-        let slice = paging::fetch(database.read(), select, columns, &ordering, page).await?;
+        let condition = condition.add(Column::ExperimentId.eq(*experiment));
+        let slice = paging::fetch::<Entity>(database, condition, columns, &ordering, page).await?;
         return Ok(HashMap::from([(*experiment, slice)]));
     }
-    Ok(paging::fetch_by_parent(
-        database.read(),
-        select,
+    Ok(paging::fetch_by_parent::<Entity>(
+        database,
+        condition,
         columns,
         Column::ExperimentId,
         experiments,
@@ -200,9 +201,9 @@ pub async fn by_ids(
     database: &Database,
     ids: &[i64],
     columns: Columns<Model>,
-) -> Result<Vec<Model>, Failure> {
-    let of_ids = Entity::find().filter(is_one_of(database.read(), Column::Id, ids));
-    Ok(narrow::find(database.read(), of_ids, columns.and(always())).await?)
+) -> Result<Vec<Arc<Model>>, Failure> {
+    let of_ids = is_one_of(database, Column::Id, ids);
+    Ok(narrow::find::<Entity>(database, of_ids, columns.and(always())).await?)
 }
 
 /// How many jobs of each of these experiments the filter lets through.
@@ -215,11 +216,7 @@ pub async fn count_of_experiments(
         .select_only()
         .column(Column::ExperimentId)
         .column_as(Column::Id.count(), "count")
-        .filter(is_one_of(
-            database.read(),
-            Column::ExperimentId,
-            experiments,
-        ))
+        .filter(is_one_of(database, Column::ExperimentId, experiments))
         .filter(filter.condition())
         .group_by(Column::ExperimentId)
         .into_tuple()

@@ -81,17 +81,17 @@ async fn joined(
         .select_only()
         .column(near)
         .join(JoinType::InnerJoin, relation)
-        .filter(is_one_of(database.read(), (Entity, near), jobs));
+        .filter(is_one_of(database, (Entity, near), jobs));
     if let [experiment] = experiments {
         select = select.filter(Column::ExperimentId.eq(*experiment));
     }
     for column in columns.iter() {
         select = select.column(column);
     }
-    let rows = narrow::pairs(database.read(), &select.into_query(), columns).await?;
+    let rows = narrow::pairs(database, &select.into_query(), columns).await?;
     let mut found = Neighbours::new();
     for (near, job) in rows {
-        found.entry(near).or_default().push(Arc::new(job));
+        found.entry(near).or_default().push(job);
     }
     Ok(found)
 }
@@ -111,7 +111,7 @@ async fn edges(
         .filter(Column::ExperimentId.eq(experiment))
         .filter(Expr::col(near).between(first, last))
         .into_query();
-    Ok(narrow::tuples(database.read(), &query).await?)
+    Ok(narrow::tuples(database, &query).await?)
 }
 
 /// The neighbours at the far ends of the edges of these jobs: the known ones, and the others in one statement.
@@ -131,7 +131,7 @@ async fn between(
     let mut read = KnownJobs::new();
     if !unknown.is_empty() {
         let rows = jobs::by_ids(database, &unknown, columns).await?;
-        read.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
+        read.extend(rows.into_iter().map(|row| (row.id, row)));
     }
     let mut found = Neighbours::with_capacity(jobs.len());
     for (near, far) in edges {

@@ -1,7 +1,9 @@
 //! What could not be read in the sources.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use sea_orm::sea_query::Condition;
 use sea_orm::{
     ColumnTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -40,15 +42,11 @@ pub fn key(row: &Model) -> Vec<KeyValue> {
 }
 
 /// A page of all problems.
-pub async fn page(database: &Database, page: &Page) -> Result<Slice<Model>, Failure> {
-    Ok(paging::fetch(
-        database.read(),
-        Entity::find(),
-        Columns::all(),
-        &by_file(),
-        page,
+pub async fn page(database: &Database, page: &Page) -> Result<Slice<Arc<Model>>, Failure> {
+    Ok(
+        paging::fetch::<Entity>(database, Condition::all(), Columns::all(), &by_file(), page)
+            .await?,
     )
-    .await?)
 }
 
 /// How many problems there are.
@@ -60,7 +58,7 @@ pub async fn count(database: &Database) -> Result<u64, Failure> {
 pub async fn of_experiments(
     database: &Database,
     experiments: &[i64],
-) -> Result<HashMap<i64, Vec<Model>>, Failure> {
+) -> Result<HashMap<i64, Vec<Arc<Model>>>, Failure> {
     let owner = Entity::belongs_to(experiment::Entity)
         .from((Column::SourceId, Column::Owner))
         .to((experiment::Column::SourceId, experiment::Column::Expid))
@@ -73,10 +71,10 @@ pub async fn of_experiments(
         .order_by_asc(Column::Id)
         .all(database.read())
         .await?;
-    let mut found: HashMap<i64, Vec<Model>> = HashMap::new();
+    let mut found: HashMap<i64, Vec<Arc<Model>>> = HashMap::new();
     for (row, experiment) in rows {
         if let Some(experiment) = experiment {
-            found.entry(experiment.id).or_default().push(row);
+            found.entry(experiment.id).or_default().push(Arc::new(row));
         }
     }
     Ok(found)

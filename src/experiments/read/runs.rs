@@ -1,6 +1,7 @@
 //! The runs of experiments, from their history.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -35,10 +36,10 @@ pub async fn of_experiments(
     ordering: &Ordering,
     page: &Page,
     columns: Columns<Model>,
-) -> Result<HashMap<i64, Slice<Model>>, Failure> {
-    Ok(paging::fetch_by_parent(
-        database.read(),
-        Entity::find(),
+) -> Result<HashMap<i64, Slice<Arc<Model>>>, Failure> {
+    Ok(paging::fetch_by_parent::<Entity>(
+        database,
+        Condition::all(),
         columns.and(Columns::of(&[Column::ExperimentId, Column::Number])),
         Column::ExperimentId,
         experiments,
@@ -58,11 +59,7 @@ pub async fn count_of_experiments(
         .select_only()
         .column(Column::ExperimentId)
         .column_as(Column::Id.count(), "count")
-        .filter(is_one_of(
-            database.read(),
-            Column::ExperimentId,
-            experiments,
-        ))
+        .filter(is_one_of(database, Column::ExperimentId, experiments))
         .group_by(Column::ExperimentId)
         .into_tuple()
         .all(database.read())

@@ -1,5 +1,7 @@
 //! Questions about accounts.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object, Result};
 
 use super::types::{User, UserConnection, Viewer};
@@ -59,7 +61,8 @@ impl AccountsQuery {
         } else {
             None
         };
-        Ok(UserConnection::new(slice.map(User), total, move |user| {
+        let slice = slice.map(|row| User(Arc::unwrap_or_clone(row)));
+        Ok(UserConnection::new(slice, total, move |user| {
             paging::encode_cursor(&ordering, &[KeyValue::Text(user.0.username.clone())])
         }))
     }

@@ -55,6 +55,34 @@ async fn answers_are_bounded() {
     assert_eq!(passed, [true, false]);
 }
 
+/// An operation whose answer may be large takes several turns, and never more than there are.
+#[tokio::test]
+async fn turns_are_weighed_by_cost() {
+    let schema = Schema::new(Query, EmptyMutation, Texts);
+    let attach = |_: &Arc<Viewer>, request: Request| request;
+    let settings = EngineSettings {
+        max_concurrent: 3,
+        queue_timeout: Duration::from_millis(1),
+        ..EngineSettings::default()
+    };
+    let engine = Engine::new(schema, attach, settings);
+    let run = |cost, execution| engine.in_turn(OperationType::Query, cost, execution);
+    for (cost, beside, expected) in [
+        (0, 0, None),
+        (COST_OF_A_TURN, 0, None),
+        (COST_OF_A_TURN, COST_OF_A_TURN, Some("UNAVAILABLE")),
+        (2 * COST_OF_A_TURN, 0, Some("UNAVAILABLE")),
+        (u64::MAX, 0, Some("UNAVAILABLE")),
+    ] {
+        let mut large = Box::pin(run(cost, futures_util::future::pending().boxed()));
+        assert!(futures_util::poll!(&mut large).is_pending());
+        let empty = std::future::ready(Response::new(Value::Null)).boxed();
+        let refused = run(beside, empty).await.err();
+        let code = refused.as_ref().and_then(error::code_of);
+        assert_eq!(code, expected, "{cost} and {beside}");
+    }
+}
+
 /// The shape of answers is made from a document that has passed: a bomb never gets so far.
 #[test]
 fn bombs_are_refused_before_anything_expands_them() {

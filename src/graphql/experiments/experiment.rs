@@ -14,7 +14,7 @@ use super::problem::SourceProblem;
 use super::run::{ExperimentRun, ExperimentRunConnection, LastRun, RunList, RunOrder};
 use super::wrapper::{Wrapper, WrapperList};
 use crate::database::Database;
-use crate::entity::{experiment, source_problem};
+use crate::entity::{experiment, source_problem, wrapper};
 use crate::experiments::{read, status};
 use crate::failure::Failure;
 use crate::graphql::connection::connection;
@@ -43,12 +43,9 @@ connection!(
 
 impl Experiment {
     /// An experiment that was asked for alone.
-    pub fn single(row: experiment::Model) -> Self {
+    pub fn single(row: Arc<experiment::Model>) -> Self {
         let level = Level::new(vec![row.id], vec![row.id]);
-        Self {
-            row: Arc::new(row),
-            level,
-        }
+        Self { row, level }
     }
 
     /// The id of its row.
@@ -57,9 +54,9 @@ impl Experiment {
     }
 
     /// An experiment of a page, on the level of all in it.
-    pub fn on_level(row: experiment::Model, level: &Arc<Level>) -> Self {
+    pub fn on_level(row: Arc<experiment::Model>, level: &Arc<Level>) -> Self {
         Self {
-            row: Arc::new(row),
+            row,
             level: Arc::clone(level),
         }
     }
@@ -179,10 +176,16 @@ impl Experiment {
 
     /// Files of this experiment that could not be read whole.
     #[reads()]
-    async fn source_problems(&self, ctx: &Context<'_>) -> Result<Rows<SourceProblem>> {
-        let list = ProblemList;
-        let problems = self.level.children(ctx.database()?, &list, self.row.id);
-        Ok(problems.await?.into_iter().map(Into::into).collect())
+    async fn source_problems(
+        experiments: &[Experiment],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Experiment) -> Rows<SourceProblem>> {
+        let levels = levels(experiments);
+        let found = Level::children_of_rows(levels, ctx.database()?, &ProblemList).await?;
+        Ok(move |experiment: &Experiment| {
+            let problems = found.of(experiment.row.id).into_iter().flatten();
+            problems.cloned().map(Into::into).collect()
+        })
     }
 
     /// The jobs.
@@ -249,26 +252,41 @@ impl Experiment {
 
     /// The newest run, as the history database recorded it; null before the first.
     #[reads()]
-    async fn last_run(&self, ctx: &Context<'_>) -> Result<Option<ExperimentRun>> {
+    async fn last_run(
+        experiments: &[Experiment],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Experiment) -> Option<ExperimentRun>> {
         let list = LastRun(columns::<ExperimentRun, _>([ctx.field()]));
-        let run = self
-            .level
-            .children(ctx.database()?, &list, self.row.id)
-            .await?;
-        Ok(run.map(|run| ExperimentRun::new(run, &self.row.expid)))
+        let found = Level::children_of_rows(levels(experiments), ctx.database()?, &list).await?;
+        Ok(move |experiment: &Experiment| {
+            let run = found.of(experiment.row.id)?.as_ref()?;
+            Some(ExperimentRun::new(Arc::clone(run), &experiment.row.expid))
+        })
     }
 
     /// The wrappers: jobs that are sent to the scheduler as one.
     #[reads()]
-    async fn wrappers(&self, ctx: &Context<'_>) -> Result<Rows<Wrapper>> {
-        let (rows, level) = self
-            .level
-            .children(ctx.database()?, &WrapperList, self.row.id)
-            .await?;
-        let expid = Arc::from(self.row.expid.as_str());
-        let wrapper = |row| Wrapper::new(row, &expid, &level);
-        Ok(rows.into_iter().map(wrapper).collect())
+    async fn wrappers(
+        experiments: &[Experiment],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Experiment) -> Rows<Wrapper>> {
+        let levels = levels(experiments);
+        let found = Level::children_of_rows(levels, ctx.database()?, &WrapperList).await?;
+        Ok(
+            move |experiment: &Experiment| match found.of(experiment.row.id) {
+                Some((rows, level)) => {
+                    let expid = Arc::from(experiment.row.expid.as_str());
+                    let wrapper = |row: &wrapper::Model| Wrapper::new(row.clone(), &expid, level);
+                    rows.iter().map(wrapper).collect()
+                }
+                None => Rows::default(),
+            },
+        )
     }
+}
+
+fn levels(experiments: &[Experiment]) -> impl Iterator<Item = &Arc<Level>> {
+    experiments.iter().map(|experiment| &experiment.level)
 }
 
 /// The problems of experiments.
@@ -276,7 +294,7 @@ impl Experiment {
 struct ProblemList;
 
 impl ChildList for ProblemList {
-    type Children = Vec<source_problem::Model>;
+    type Children = Vec<Arc<source_problem::Model>>;
 
     async fn load(
         &self,

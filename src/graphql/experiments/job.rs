@@ -88,17 +88,28 @@ impl Job {
         status::JobStatus::from_code(self.row.status.into()).unwrap_or(status::JobStatus::Unknown)
     }
 
-    async fn neighbours(&self, ctx: &Context<'_>, direction: Direction) -> Result<Rows<Self>> {
+    async fn neighbours(
+        jobs: &[Self],
+        ctx: &Context<'_>,
+        direction: Direction,
+    ) -> Result<impl Fn(&Self) -> Rows<Self>> {
         let columns = columns::<Self, _>([ctx.field()]);
         let list = NeighbourList { direction, columns };
-        let (rows, level) = self
-            .level
-            .children(ctx.database()?, &list, self.row.id)
-            .await?;
-        ctx.charge(rows.len())?;
-        let job = |row| Self::new(row, &self.expid, &level);
-        Ok(rows.into_iter().map(job).collect())
+        let found = Level::children_of_rows(levels(jobs), ctx.database()?, &list).await?;
+        let count = |job: &Self| found.of(job.row.id).map_or(0, |(rows, _)| rows.len());
+        ctx.charge(jobs.iter().map(count).sum())?;
+        Ok(move |job: &Self| match found.of(job.row.id) {
+            Some((rows, level)) => {
+                let neighbour = |row| Self::new(Arc::clone(row), &job.expid, level);
+                rows.iter().map(neighbour).collect()
+            }
+            None => Rows::default(),
+        })
     }
+}
+
+fn levels(jobs: &[Job]) -> impl Iterator<Item = &Arc<Level>> {
+    jobs.iter().map(|job| &job.level)
 }
 
 /// A job of an experiment: one task in its workflow.
@@ -243,25 +254,31 @@ impl Job {
 
     /// The jobs that it waits for, by name.
     #[reads(below)]
-    async fn parents(&self, ctx: &Context<'_>) -> Result<Rows<Job>> {
-        self.neighbours(ctx, Direction::Parents).await
+    async fn parents(jobs: &[Job], ctx: &Context<'_>) -> Result<impl Fn(&Job) -> Rows<Job>> {
+        Self::neighbours(jobs, ctx, Direction::Parents).await
     }
 
     /// The jobs that wait for it, by name.
     #[reads(below)]
-    async fn children(&self, ctx: &Context<'_>) -> Result<Rows<Job>> {
-        self.neighbours(ctx, Direction::Children).await
+    async fn children(jobs: &[Job], ctx: &Context<'_>) -> Result<impl Fn(&Job) -> Rows<Job>> {
+        Self::neighbours(jobs, ctx, Direction::Children).await
     }
 
     /// The attempts at it, the newest first, as the history database recorded them.
     #[reads()]
-    async fn attempts(&self, ctx: &Context<'_>) -> Result<Rows<JobAttempt>> {
+    async fn attempts(
+        jobs: &[Job],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Job) -> Rows<JobAttempt>> {
         let ahead = ctx.look_ahead();
         let list = AttemptList {
             speed: ahead.field("sypd").exists() || ahead.field("asypd").exists(),
         };
-        let attempts = self.level.children(ctx.database()?, &list, self.row.id);
-        Ok(attempts.await?.into())
+        let found = Level::children_of_rows(levels(jobs), ctx.database()?, &list).await?;
+        Ok(move |job: &Job| {
+            let attempts = found.of(job.row.id).cloned();
+            attempts.unwrap_or_default().into()
+        })
     }
 
     /// The standard output of the newest attempt; null when there is no such file.
@@ -276,11 +293,13 @@ impl Job {
 
     /// The experiment that it belongs to.
     #[reads()]
-    async fn experiment(&self, ctx: &Context<'_>) -> Result<Option<Experiment>> {
+    async fn experiment(
+        jobs: &[Job],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Job) -> Option<Experiment>> {
         let list = ExperimentOfJob(columns::<Experiment, _>([ctx.field()]));
-        self.level
-            .children(ctx.database()?, &list, self.row.experiment_id)
-            .await
+        let found = Level::children_of_rows(levels(jobs), ctx.database()?, &list).await?;
+        Ok(move |job: &Job| found.of(job.row.experiment_id).cloned().flatten())
     }
 }
 
@@ -356,11 +375,7 @@ impl ChildList for JobList {
             &self.page,
             self.columns,
         );
-        let slices: HashMap<i64, Slice<Arc<job::Model>>> = slices
-            .await?
-            .into_iter()
-            .map(|(experiment, slice)| (experiment, slice.map(Arc::new)))
-            .collect();
+        let slices = slices.await?;
         let rows = slices.values().flat_map(|slice| &slice.rows);
         let jobs = job_level(rows, level.experiments(), self.columns);
         Ok(slices
@@ -430,7 +445,8 @@ impl ChildList for ExperimentOfJob {
         let rows = read::experiments::by_ids(database, level.experiments(), self.0).await?;
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let next = Level::new(ids.clone(), ids);
-        let experiment = |row: experiment::Model| (row.id, Some(Experiment::on_level(row, &next)));
+        let experiment =
+            |row: Arc<experiment::Model>| (row.id, Some(Experiment::on_level(row, &next)));
         Ok(rows.into_iter().map(experiment).collect())
     }
 }

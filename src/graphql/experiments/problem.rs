@@ -1,5 +1,7 @@
 //! What could not be read.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use macros::row;
 
@@ -9,7 +11,7 @@ use crate::time::from_millis;
 
 /// A file of a source that could not be read whole. While it is broken, what it told before is kept.
 #[derive(Clone)]
-pub struct SourceProblem(source_problem::Model);
+pub struct SourceProblem(Arc<source_problem::Model>);
 
 /// A file of a source that could not be read whole. While it is broken, what it told before is kept.
 #[row]
@@ -42,8 +44,8 @@ impl SourceProblem {
     }
 }
 
-impl From<source_problem::Model> for SourceProblem {
-    fn from(row: source_problem::Model) -> Self {
+impl From<Arc<source_problem::Model>> for SourceProblem {
+    fn from(row: Arc<source_problem::Model>) -> Self {
         Self(row)
     }
 }

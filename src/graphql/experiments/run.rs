@@ -37,15 +37,9 @@ connection!(
 
 impl ExperimentRun {
     /// A run of the experiment of this expid.
-    pub fn new(row: experiment_run::Model, expid: &str) -> Self {
-        Self::on_level(row, &Arc::from(expid))
-    }
-
-    fn on_level(row: experiment_run::Model, expid: &Arc<str>) -> Self {
-        Self {
-            row: Arc::new(row),
-            expid: Arc::clone(expid),
-        }
+    pub fn new(row: Arc<experiment_run::Model>, expid: &str) -> Self {
+        let expid = Arc::from(expid);
+        Self { row, expid }
     }
 }
 
@@ -188,7 +182,10 @@ impl RunList {
             None
         };
         let expid = Arc::from(experiment.expid.as_str());
-        let slice = slice.map(|row| ExperimentRun::on_level(row, &expid));
+        let slice = slice.map(|row| ExperimentRun {
+            row,
+            expid: Arc::clone(&expid),
+        });
         let ordering = self.ordering.clone();
         Ok(ExperimentRunConnection::new(slice, total, move |run| {
             paging::encode_cursor(&ordering, &runs_read::key(&run.row))
@@ -197,7 +194,7 @@ impl RunList {
 }
 
 impl ChildList for RunList {
-    type Children = Slice<experiment_run::Model>;
+    type Children = Slice<Arc<experiment_run::Model>>;
 
     async fn load(
         &self,
@@ -226,7 +223,7 @@ impl ChildList for RunTotal {
 pub(super) struct LastRun(pub Columns<experiment_run::Model>);
 
 impl ChildList for LastRun {
-    type Children = Option<experiment_run::Model>;
+    type Children = Option<Arc<experiment_run::Model>>;
 
     async fn load(
         &self,

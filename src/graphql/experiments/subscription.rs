@@ -1,5 +1,7 @@
 //! Changes of experiments and jobs as they happen.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
@@ -54,7 +56,7 @@ impl ExperimentUpdate {
         let services = ctx.services()?;
         let told = ExperimentChange::of(event).map(|change| change.experiment);
         let row = match told {
-            Ok(row) if row.expid == event.subject => row,
+            Ok(row) if row.expid == event.subject => Arc::new(row),
             // Of a labql that told less: the experiment as it is now.
             _ => read::experiments::by_expid(&services.database, &event.subject, Columns::all())
                 .await

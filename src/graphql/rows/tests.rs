@@ -61,6 +61,30 @@ impl Item {
             _ => Ok(self.0),
         }
     }
+
+    async fn neighbours(items: &[Item], ctx: &Context<'_>) -> Result<impl Fn(&Item) -> Rows<Item>> {
+        assert_eq!(ctx.field().name(), "neighbours");
+        let largest = items.iter().map(|item| item.0).max().unwrap_or_default();
+        Ok(move |item: &Item| {
+            let neighbours = [item.0 - 1, item.0 + 1].into_iter();
+            neighbours
+                .filter(|it| *it <= largest + 1)
+                .map(Item)
+                .collect()
+        })
+    }
+
+    async fn nothing(_items: &[Item], _ctx: &Context<'_>) -> Result<impl Fn(&Item) -> Option<i32>> {
+        fail().map(|()| |_: &Item| Some(1))
+    }
+
+    async fn surely_nothing(_items: &[Item], _ctx: &Context<'_>) -> Result<impl Fn(&Item) -> i32> {
+        fail().map(|()| |_: &Item| 1)
+    }
+}
+
+fn fail() -> Result<()> {
+    Err(Error::new("there is nothing"))
 }
 
 struct Half(i32);
@@ -126,6 +150,12 @@ async fn rows_are_answered_as_objects_are() {
         "{ next { number } next { id } }",
         "{ below { number } below { id } text }",
         "{ halves { whole { id } } halves { whole { number } } }",
+        "{ neighbours { number } }",
+        "{ number all: neighbours { id text } again: neighbours { __typename } next { id } }",
+        "{ neighbours { number neighbours { id } next { neighbours { number } } } }",
+        "{ neighbours { number } neighbours { id } text }",
+        "{ halves { whole { neighbours { number } } } }",
+        "{ below { neighbours { ...F } } }",
     ] {
         let (rows, items) = both(&format!(
             "{selection} ...G }} fragment G on Query {{ __typename"
@@ -156,9 +186,18 @@ async fn a_field_that_fails_fails_alone() {
         serde_json::json!({ "number": 3, "odd": 3 })
     );
 
-    let (rows, items) = both("{ number surelyOdd }").await;
+    for selection in ["{ number surelyOdd }", "{ number surelyNothing }"] {
+        let (rows, items) = both(selection).await;
+        assert_eq!(rows["errors"], items["errors"]);
+        assert_eq!(rows["data"]["list"], serde_json::Value::Null);
+    }
+
+    let (rows, items) = both("{ number nothing }").await;
     assert_eq!(rows["errors"], items["errors"]);
-    assert_eq!(rows["data"]["list"], serde_json::Value::Null);
+    assert_eq!(
+        rows["data"]["list"][1],
+        serde_json::json!({ "number": 1, "nothing": null })
+    );
 }
 
 #[test]
