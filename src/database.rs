@@ -1,4 +1,4 @@
-//! Connections to labql's own database: SQLite with one writer and a pool of readers, or PostgreSQL with one pool.
+//! Connections to labql's own database: SQLite with one writer and pools of readers, or PostgreSQL with two pools.
 
 mod kept;
 
@@ -29,7 +29,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The advisory lock of PostgreSQL under which a schema is made.
 const SCHEMA_LOCK: i64 = 0x6c61_6271_6c00_0002;
 
-/// A connection to PostgreSQL that was idle for so long is tried before it is used: the server may have restarted. No
+/// A connection that was idle for so long is tried before it is used: PostgreSQL may have restarted. No
 /// longer than those wait who ask again what was answered over a connection that had been lost: all connections of the
 /// pool are lost at once, and they would find the next of them.
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ pub struct Database {
     readers: Readers,
 }
 
-/// The connections of `read` for statements that are read row by row.
+/// Connections for statements that are read row by row, which is most of what is read.
 #[derive(Clone, Debug)]
 pub enum Readers {
     /// To PostgreSQL.
@@ -89,16 +89,13 @@ impl Database {
         if url.starts_with("sqlite:") {
             Self::connect_sqlite(url, config.max_connections).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let mut options = options(url, config.max_connections);
-            options
-                .set_application_name("labql")
-                .test_before_acquire_if_idle_for(IDLE_BEFORE_TEST)
-                .map_sqlx_postgres_pool_opts(|pool| {
-                    pool.after_connect(|connection, _| plan_once(connection).boxed())
-                });
-            let pool = connect(options).await?;
+            let (readers, others) = shares(config.max_connections);
+            let readers = connect(postgres(url, readers)).await?;
+            let pool = connect(postgres(url, others)).await?;
             Ok(Self {
-                readers: Readers::Postgres(Kept::of(pool.get_postgres_connection_pool().clone())),
+                readers: Readers::Postgres(Kept::of(
+                    readers.get_postgres_connection_pool().clone(),
+                )),
                 read: pool.clone(),
                 write: pool,
             })
@@ -107,8 +104,8 @@ impl Database {
         }
     }
 
-    /// SQLite is opened twice: one connection writes, so that no writer ever waits for another with a stale
-    /// snapshot, and a pool of connections reads beside it, which WAL allows.
+    /// One connection writes, so that no writer ever waits for another with a stale snapshot, and pools of connections
+    /// read beside it, which WAL allows.
     async fn connect_sqlite(url: &str, readers: u32) -> Result<Self, DatabaseError> {
         let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
         let path = path.split('?').next().unwrap_or(path);
@@ -128,17 +125,11 @@ impl Database {
             pool.after_release(|connection, _| is_out_of_transaction(connection).boxed())
         });
         let write = connect(write).await?;
-        let mut read = options(url, readers);
-        read.map_sqlx_sqlite_opts(|options| {
-            options
-                .read_only(true)
-                .busy_timeout(BUSY_TIMEOUT)
-                .pragma("query_only", "1")
-        });
-        let read = connect(read).await?;
+        let (readers, others) = shares(readers);
+        let readers = connect(read_only(url, readers)).await?;
         Ok(Self {
-            readers: Readers::Sqlite(Kept::of(read.get_sqlite_connection_pool().clone())),
-            read,
+            readers: Readers::Sqlite(Kept::of(readers.get_sqlite_connection_pool().clone())),
+            read: connect(read_only(url, others)).await?,
             write,
         })
     }
@@ -226,8 +217,8 @@ impl Database {
     /// Closes all connections; SQLite then merges its log into the file.
     pub async fn close(self) {
         match &self.readers {
-            Readers::Postgres(kept) => kept.clear(),
-            Readers::Sqlite(kept) => kept.clear(),
+            Readers::Postgres(kept) => kept.close().await,
+            Readers::Sqlite(kept) => kept.close().await,
         }
         let read = self.read.close().await;
         if let Err(error) = read.and(self.write.close().await) {
@@ -336,6 +327,35 @@ where
 async fn applied_names(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let models = Migrator::get_migration_models(connection).await?;
     Ok(models.into_iter().map(|model| model.version).collect())
+}
+
+/// How many connections of so many are for statements that are read row by row, and how many for all else; one at least
+/// for each.
+fn shares(connections: u32) -> (u32, u32) {
+    let others = (connections / 3).max(1);
+    (connections.saturating_sub(others).max(1), others)
+}
+
+fn postgres(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = options(url, connections);
+    options
+        .set_application_name("labql")
+        .test_before_acquire_if_idle_for(IDLE_BEFORE_TEST)
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| plan_once(connection).boxed())
+        });
+    options
+}
+
+fn read_only(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = options(url, connections);
+    options.map_sqlx_sqlite_opts(|options| {
+        options
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("query_only", "1")
+    });
+    options
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {

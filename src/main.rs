@@ -11,7 +11,7 @@ async fn main() -> std::process::ExitCode {
 }
 
 /// Memory comes from Linux in pages of 4 KiB. Of huge ones, which it would give to an allocator that reserves its memory
-/// at large, most of each would stay unused, and all of it counts.
+/// at large, most of each would stay unused, and all of it counts. Programs that are started from here inherit this.
 fn use_small_pages() {
     // Where that is not allowed, nothing is lost but memory.
     #[cfg(target_os = "linux")]

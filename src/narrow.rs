@@ -9,7 +9,6 @@
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
-
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -220,28 +219,38 @@ async fn each<T>(
     query: &SelectStatement,
     make: impl Fn(Row<'_>) -> Result<T, DbErr>,
 ) -> Result<Vec<T>, DbErr> {
-    let begun = Instant::now();
     let no_connection = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
     let made = match database.readers() {
         Readers::Postgres(kept) => {
             let (sql, values) = query.build_sqlx(PostgresQueryBuilder);
             let mut connection = kept.take().await.map_err(no_connection)?;
+            let _counted = Counted(Instant::now());
             let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch(connection.raw());
-            let made = collect(rows, |row| make(Row::Postgres(&row))).await;
-            made.inspect(|_| kept.keep(connection))
+            let made = collect(rows, |row| make(Row::Postgres(&row))).await?;
+            kept.keep(connection);
+            made
         }
         Readers::Sqlite(kept) => {
             let (sql, values) = query.build_sqlx(SqliteQueryBuilder);
             let mut connection = kept.take().await.map_err(no_connection)?;
+            let _counted = Counted(Instant::now());
             let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch(connection.raw());
-            let made = collect(rows, |row| make(Row::Sqlite(&row))).await;
-            made.inspect(|_| kept.keep(connection))
+            let made = collect(rows, |row| make(Row::Sqlite(&row))).await?;
+            kept.keep(connection);
+            made
         }
     };
-    database::count_statement(begun.elapsed());
-    let made = made?;
     metrics::counter!("labql_sql_rows_total").increment(made.len() as u64);
     Ok(made)
+}
+
+/// A statement under way: counted when it is read to its end, fails or is given up.
+struct Counted(Instant);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        database::count_statement(self.0.elapsed());
+    }
 }
 
 async fn collect<R, T>(

@@ -286,7 +286,8 @@ fn decode_cursor(
         .collect()
 }
 
-/// Reads these columns of one page of the rows of a table for which the condition holds. The key of the order must be among them.
+/// Reads these columns of one page of the rows of a table for which the condition holds. The key of the order must be
+/// among them.
 pub async fn fetch<E>(
     database: &Database,
     condition: Condition,

@@ -62,11 +62,11 @@ pub fn expand(arguments: TokenStream, mut input: ItemImpl) -> Result<TokenStream
         if method.sig.asyncness.is_none() {
             plain.push(Known::plain(method, name.clone())?);
             methods.push(method.clone());
-            *method = resolver(method, &name);
+            *method = resolver(method, &name)?;
         } else if method.sig.receiver().is_none() {
             let field = Known::joint(method, name.clone())?;
             methods.push(method.clone());
-            *method = joint_resolver(method, &field);
+            *method = joint_resolver(method, &field)?;
             joint.push(field);
         }
     }
@@ -169,37 +169,63 @@ impl VisitMut for Static {
 }
 
 /// The same field for async-graphql, which wants all of them `async`.
-fn resolver(method: &ImplItemFn, name: &str) -> ImplItemFn {
+fn resolver(method: &ImplItemFn, name: &str) -> Result<ImplItemFn> {
     let mut resolver = method.clone();
     let plain = &method.sig.ident;
-    resolver.attrs.retain(|it| it.path().is_ident("doc"));
-    resolver
-        .attrs
-        .push(syn::parse_quote!(#[graphql(name = #name)]));
+    resolver.attrs = told(method, name)?;
     resolver.sig.asyncness = Some(Token![async](plain.span()));
     resolver.sig.ident = format_ident!("resolve_{plain}");
     resolver.block = syn::parse_quote!({ self.#plain() });
-    resolver
+    Ok(resolver)
+}
+
+/// What async-graphql is told of a field that it does not resolve in a list: description, name and deprecation. There
+/// nothing else would have an effect, least of all a guard.
+fn told(method: &ImplItemFn, name: &str) -> Result<Vec<Attribute>> {
+    let mut told = Vec::new();
+    for attribute in &method.attrs {
+        let path = attribute.path();
+        if path.is_ident("doc") {
+            told.push(attribute.clone());
+        } else if path.is_ident("graphql") {
+            for setting in settings(attribute)? {
+                if setting.path().is_ident("deprecation") {
+                    told.push(syn::parse_quote!(#[graphql(#setting)]));
+                } else if !setting.path().is_ident("name") {
+                    let message = "only an `async fn` with `&self` can have this";
+                    return Err(Error::new_spanned(setting, message));
+                }
+            }
+        } else if !path.is_ident("allow") && !path.is_ident("expect") {
+            let message = "a field of a row cannot have this";
+            return Err(Error::new_spanned(attribute, message));
+        }
+    }
+    told.push(syn::parse_quote!(#[graphql(name = #name)]));
+    Ok(told)
+}
+
+fn settings(attribute: &Attribute) -> Result<Punctuated<Meta, Token![,]>> {
+    attribute.parse_args_with(Punctuated::parse_terminated)
 }
 
 /// The same field for a row that the executor resolves by itself.
-fn joint_resolver(method: &ImplItemFn, field: &Known) -> ImplItemFn {
+fn joint_resolver(method: &ImplItemFn, field: &Known) -> Result<ImplItemFn> {
     let Known {
         name,
         method: joint,
         value,
     } = field;
     let resolve = format_ident!("resolve_{joint}");
-    let docs = method.attrs.iter().filter(|it| it.path().is_ident("doc"));
-    syn::parse_quote! {
-        #(#docs)*
-        #[graphql(name = #name)]
+    let told = told(method, name)?;
+    Ok(syn::parse_quote! {
+        #(#told)*
         async fn #resolve(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<#value> {
             let rows = std::slice::from_ref(self);
             let value = Self::#joint(rows, ctx).await?(self);
             Ok(value)
         }
-    }
+    })
 }
 
 fn written(of: &Type, plain: &[Known], joint: &[Known]) -> TokenStream {
@@ -325,9 +351,7 @@ fn graphql_name(method: &ImplItemFn) -> Result<String> {
         .iter()
         .filter(|it| it.path().is_ident("graphql"))
     {
-        let settings =
-            attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?;
-        for setting in settings {
+        for setting in settings(attribute)? {
             if let Meta::NameValue(MetaNameValue {
                 path,
                 value:

@@ -118,15 +118,16 @@ impl ContextExt for Context<'_> {
 fn spend(budget: &Budget, objects: usize) -> Result<(), Error> {
     let objects = u64::try_from(objects).unwrap_or(u64::MAX);
     let take = |left: u64| left.checked_sub(objects);
-    match budget
+    let taken = budget
         .0
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-    {
-        Ok(_) => Ok(()),
-        Err(_) => Err(ErrorCode::TooComplex.error(format!(
-            "the lists without pages hold more than {MOST_UNPAGED} objects"
-        ))),
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+    if taken.is_ok() {
+        return Ok(());
     }
+    budget.0.store(0, Ordering::Relaxed);
+    Err(ErrorCode::TooComplex.error(format!(
+        "the lists without pages hold more than {MOST_UNPAGED} objects"
+    )))
 }
 
 fn refused(refusal: Refusal) -> Error {

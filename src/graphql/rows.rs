@@ -7,7 +7,8 @@
 //! - A field that is there at once ([`Row::plain`], a `fn` under `#[row]`) is written straight into the answer.
 //! - A field that is loaded for all rows together ([`Row::joint`], an `async fn` without `&self`) is loaded before the
 //!   first row is written, and then written straight into the answer, if what is selected below it is there at once.
-//! - For any other field that has to be waited for (an `async fn`), all rows are resolved as the executor would do it, with
+//! - For any other field that has to be waited for (an `async fn`, or something of that kind below a joint field), all rows
+//!   are resolved as the executor would do it, with
 //!   errors and paths as usual, before the first row is written. The first row goes ahead: it loads the children of all
 //!   rows of its level, and the others find them there.
 //!
@@ -316,12 +317,15 @@ async fn column<'a, T: Row>(
     match T::load(place, rows, of_field).await {
         Ok(writer) => Some(Column::Writer(writer)),
         Err(error) => {
+            // Where null is not allowed the list is lost, and one error tells why.
+            let nullable = allows_null::<T>(ctx, &ask.field.node.name.node);
+            let failed = if nullable { rows.len() } else { 1 };
             let error = |place| {
                 let at = ctx.with_index(place);
                 let at = at.with_field(ask.field);
                 Err(at.set_error_path(error.clone().into_server_error(ask.field.pos)))
             };
-            let errors = (0..rows.len()).map(error).collect();
+            let errors = (0..failed).map(error).collect();
             values::<T>(ctx, ask.field, errors).map(Column::Values)
         }
     }
