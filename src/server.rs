@@ -17,6 +17,7 @@ use crate::auth::token::TokenKeys;
 use crate::background::{Background, works};
 use crate::config::Config;
 use crate::database::Database;
+use crate::downloads;
 use crate::events::Feed;
 use crate::experiments::reports::Reports;
 use crate::failure::Failure;
@@ -141,7 +142,8 @@ impl Server {
         let background = Background::start(&self.config, database, feed, works, &self.stop);
 
         tokio::spawn(telemetry::keep_metrics_up(metrics, self.stop.clone()));
-        let router = http::router(state.clone(), axum::Router::new());
+        let files = downloads::router(state.clone(), self.services.clone());
+        let router = http::router(state.clone(), files);
         tracing::info!(address = %self.address, "serving");
         http::serve(self.listener, router, state).await;
         self.stop.cancel();

@@ -11,6 +11,10 @@ mod m20261122_000004_live_feed;
 mod m20261122_000005_workers;
 mod m20261122_000006_liveness;
 mod m20261122_000007_speed;
+mod m20261122_000008_graph_layouts;
+mod m20261122_000009_configurations;
+mod m20261122_000010_sections;
+mod m20261122_000011_run_jobs;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -29,6 +33,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_workers::Migration),
             Box::new(m20261122_000006_liveness::Migration),
             Box::new(m20261122_000007_speed::Migration),
+            Box::new(m20261122_000008_graph_layouts::Migration),
+            Box::new(m20261122_000009_configurations::Migration),
+            Box::new(m20261122_000010_sections::Migration),
+            Box::new(m20261122_000011_run_jobs::Migration),
         ]
     }
 }

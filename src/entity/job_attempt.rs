@@ -1,9 +1,10 @@
 //! One attempt at a job, from the history database.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 
 /// One attempt at a job, from the history database.
-#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel, Narrow)]
 #[sea_orm(table_name = "job_attempt")]
 pub struct Model {
     /// Row id.
@@ -34,8 +35,11 @@ pub struct Model {
     pub platform: Option<String>,
     pub energy_joules: Option<f64>,
     pub section: Option<String>,
+    /// Milliseconds since 1970-01-01 UTC; the start date that the job belongs to.
+    pub date: Option<i64>,
     pub member: Option<String>,
     pub chunk: Option<i64>,
+    pub split: Option<i64>,
     pub splits: Option<i64>,
     pub remote_id: Option<i64>,
     pub out_log: Option<String>,

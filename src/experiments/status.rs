@@ -107,6 +107,25 @@ impl JobStatus {
             Self::Completed => "COMPLETED",
         }
     }
+
+    /// The CSS colour that Autosubmit's own plots and its GUI give it (`autosubmit.monitor.monitor`).
+    pub const fn color(self) -> &'static str {
+        match self {
+            Self::Suspended => "orange",
+            Self::Unknown => "white",
+            Self::Failed => "red",
+            Self::Waiting => "#aaaaaa",
+            Self::Ready => "lightblue",
+            Self::Submitted => "cyan",
+            Self::Queuing => "lightpink",
+            Self::Running => "green",
+            Self::Completed => "yellow",
+            Self::Held => "salmon",
+            Self::Prepared => "lightsalmon",
+            Self::Skipped => "lightyellow",
+            Self::Delayed => "lightcyan",
+        }
+    }
 }
 
 impl fmt::Display for JobStatus {

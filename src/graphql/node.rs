@@ -95,7 +95,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
                 .map(|row| Node::Job(Job::single(row, expid))),
             Some(GlobalId::ExperimentRun(expid, number)) => row_of(expid)
                 .and_then(|row| runs.get(&(row, *number)).cloned())
-                .map(|row| Node::ExperimentRun(ExperimentRun::new(Arc::new(row), expid))),
+                .map(|row| Node::ExperimentRun(ExperimentRun::single(Arc::new(row), expid))),
             Some(GlobalId::User(name)) => user(ctx, name).await?.map(Node::User),
             Some(GlobalId::ApiKey(id)) => api_key(ctx, *id).await?.map(Node::ApiKey),
             Some(GlobalId::Worker(name)) => workers.get(name).cloned().map(Node::Worker),

@@ -21,9 +21,10 @@ mod ws;
 use axum::{
     Router,
     http::{
-        HeaderName, HeaderValue,
+        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
         header::{
-            CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            ACCEPT_RANGES, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+            X_FRAME_OPTIONS,
         },
     },
     middleware,
@@ -44,6 +45,7 @@ pub use self::{
     settings::{HttpSettings, SettingsError, WebSocketSettings},
     state::{Authenticated, HttpState, HttpStateBuilder},
 };
+use crate::graphql::error::{self, ErrorCode};
 
 /// All routes under all layers. `extra` are routes of other rooms, under the same layers.
 ///
@@ -55,7 +57,8 @@ pub fn router(state: HttpState, extra: Router) -> Router {
     let compress = SizeAbove::new(state.settings.compress_above)
         .and(NotForContentType::SSE)
         .and(NotForContentType::IMAGES)
-        .and(NotForContentType::new("font/"));
+        .and(NotForContentType::new("font/"))
+        .and(whole);
     let metrics = RouteMetrics::default();
     let observed = move |request, next| observe::observe(metrics.clone(), request, next);
     // One stack: each layer that a router is given by itself is boxed, and copied for each request.
@@ -76,6 +79,24 @@ pub fn router(state: HttpState, extra: Router) -> Router {
         .with_state(state)
         .merge(extra)
         .layer(layers)
+}
+
+/// What can be had in ranges is sent as it is stored: its offsets are of those bytes.
+fn whole(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    !headers.contains_key(ACCEPT_RANGES)
+}
+
+/// The answer to a request that a route of another room refuses, in the form that errors have everywhere.
+pub fn refusal(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Response {
+    respond::refuse(status, code.server_error(message), negotiate::Json::Legacy)
+}
+
+/// As [`refusal`], for a fault of ours: it is told to the log, and the client sees an id that finds it.
+pub fn fault(inside: impl std::fmt::Display) -> Response {
+    respond::internal(
+        &error::internal_server_error(inside),
+        negotiate::Json::Legacy,
+    )
 }
 
 /// What no answer goes without, unless it says something else.

@@ -62,11 +62,20 @@ impl Origins {
                     AUTHORIZATION,
                     CONTENT_TYPE,
                     own("fps_api"),
+                    own("if-none-match"),
+                    own("if-range"),
                     own("last-event-id"),
+                    own("range"),
                     own("x-api-key"),
                     own("x-request-id"),
                 ])
-                .expose_headers([own("x-request-id")])
+                .expose_headers([
+                    own("accept-ranges"),
+                    own("content-disposition"),
+                    own("content-range"),
+                    own("etag"),
+                    own("x-request-id"),
+                ])
                 .max_age(Duration::from_hours(1)),
         )
     }

@@ -40,13 +40,28 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "auth",
         &["crate::graphql", "crate::http", "async_graphql", "axum"],
     ),
-    ("graphql", &["sea_orm", "rusqlite", "crate::http", "axum"]),
+    (
+        "downloads",
+        &["sea_orm", "rusqlite", "async_graphql", "crate::entity"],
+    ),
+    ("links", &["crate::"]),
+    (
+        "graphql",
+        &[
+            "sea_orm",
+            "rusqlite",
+            "crate::http",
+            "crate::downloads",
+            "axum",
+        ],
+    ),
     (
         "http",
         &[
             "sea_orm",
             "rusqlite",
             "crate::database",
+            "crate::downloads",
             "crate::entity",
             "crate::experiments",
         ],

@@ -15,7 +15,7 @@ on_both_databases!(
 
 /// The statements of an operation, and its data. Beside the requests the server looks for new events now and then: that
 /// is taken off, and the median of some tries leaves out those in which a look fell between two readings.
-async fn cost(server: &Server, body: &Value) -> (i64, Value) {
+pub async fn cost(server: &Server, body: &Value) -> (i64, Value) {
     let statements = async || {
         let names = [
             "labql_sql_statements_total",
@@ -86,6 +86,26 @@ async fn pages_of_experiments(mut lab: Lab) {
     }
     assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
     assert!(costs[0] <= 17, "{costs:?}");
+
+    // So does performance, with all that it is made of.
+    let measured = "query Measured($first: Int) { experiments(first: $first) { nodes {
+        performance { sypd psypd considered { job { name platform } sypd } rejected { job { name } reason } warnings }
+        jobSummary { meanQueueSeconds simulation { count } }
+        eta { seconds chunksTotal }
+        lastRun { performance { sypd } }
+        runs(first: 2) { nodes { performance { sypd asypd } } }
+        jobs(first: 5) { nodes { sypd asypd } }
+    } } }";
+    let mut costs = Vec::new();
+    for first in [2, 10, 300] {
+        let body = json!({ "query": measured, "variables": { "first": first } });
+        let (count, data) = cost(&server, &body).await;
+        costs.push(count);
+        let node = &data["experiments"]["nodes"][0];
+        assert_eq!(node["eta"]["chunksTotal"], 4, "{node}");
+    }
+    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+    assert!(costs[0] <= 30, "{costs:?}");
 
     // What is not asked for costs nothing.
     let bare = "{ experiments(first: 500) { nodes { expid jobCounts { count } } } }";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, IntoColumnRef};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::database::{Database, is_one_of};
@@ -44,10 +44,15 @@ impl JobFilter {
         *self == Self::default()
     }
 
-    fn condition(&self) -> Condition {
+    pub(super) fn condition(&self) -> Condition {
+        self.condition_with(Column::Name)
+    }
+
+    /// The condition for the rows of a table that has the same columns, but perhaps another one for the name.
+    pub(super) fn condition_with(&self, name: impl IntoColumnRef) -> Condition {
         let mut condition = Condition::all();
-        if let Some(name) = &self.name {
-            condition = condition.add(name.condition(Expr::col(Column::Name)));
+        if let Some(pattern) = &self.name {
+            condition = condition.add(pattern.condition(Expr::col(name)));
         }
         if let Some(statuses) = &self.statuses {
             let codes = statuses.iter().map(|status| status.code());
@@ -158,6 +163,11 @@ impl JobOrder {
     /// The key of a row in this order.
     pub fn key(self, row: &Model) -> Vec<KeyValue> {
         self.field.key(row)
+    }
+
+    /// The columns of which the key is made.
+    pub(super) fn columns(self) -> Columns<Model> {
+        self.field.columns()
     }
 }
 

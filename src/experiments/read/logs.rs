@@ -8,7 +8,9 @@ use tokio::sync::Semaphore;
 
 use crate::database::Database;
 use crate::entity::{experiment, source};
-use crate::experiments::readers::{self, Expid, LogFile, LogStream, Root, SourceError};
+use crate::experiments::readers::{
+    self, Expid, LogFile, LogFolder, LogStream, OpenLog, Root, SourceError,
+};
 use crate::failure::Failure;
 
 /// How many logs are read at once, in the whole process. A log may have to be unpacked from its beginning, and one query
@@ -32,7 +34,7 @@ impl RootFolders {
     }
 
     /// Opens the root. A folder that is gone, such as a disk that is not mounted, lets nothing in.
-    fn open(self) -> Result<Root, SourceError> {
+    pub(super) fn open(self) -> Result<Root, SourceError> {
         let root = Root::new(self.root)?;
         Ok(self.allowed.into_iter().fold(root, |root, folder| {
             let wider = root.clone().allow(folder);
@@ -55,6 +57,27 @@ pub async fn roots_of(
         .into_iter()
         .filter_map(|(experiment, source)| Some((experiment.id, RootFolders::of(source?))))
         .collect())
+}
+
+/// Where the root of the experiment of this expid is; none without such an experiment.
+pub async fn root_of(database: &Database, expid: &str) -> Result<Option<RootFolders>, Failure> {
+    let found = experiment::Entity::find()
+        .filter(experiment::Column::Expid.eq(expid))
+        .find_also_related(source::Entity)
+        .one(database.read())
+        .await?;
+    Ok(found.and_then(|(_, source)| source).map(RootFolders::of))
+}
+
+/// Opens a log, to read the whole of it.
+pub async fn open(
+    root: RootFolders,
+    expid: &str,
+    folder: LogFolder,
+    name: &str,
+) -> Result<OpenLog, SourceError> {
+    let (expid, name) = (Expid::parse(expid)?, name.to_owned());
+    blocking(move || readers::open_log(&root.open()?, &expid, folder, &name)).await
 }
 
 /// The newest log of a job.
@@ -81,7 +104,8 @@ pub async fn tail(
         .map(|tail| tail.lines)
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs what reads files on a thread that may block, a few at once.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, SourceError> {
     let failed = |error| SourceError::Unreadable(error);

@@ -143,7 +143,7 @@ async fn between(
 }
 
 /// The order of jobs by name: without regard to ASCII case, and then with it.
-fn by_name(left: &str, right: &str) -> std::cmp::Ordering {
+pub(super) fn by_name(left: &str, right: &str) -> std::cmp::Ordering {
     let lower = |byte: u8| byte.to_ascii_lowercase();
     let (left_lower, right_lower) = (left.bytes().map(lower), right.bytes().map(lower));
     left_lower.cmp(right_lower).then_with(|| left.cmp(right))

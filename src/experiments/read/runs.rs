@@ -40,7 +40,11 @@ pub async fn of_experiments(
     Ok(paging::fetch_by_parent::<Entity>(
         database,
         Condition::all(),
-        columns.and(Columns::of(&[Column::ExperimentId, Column::Number])),
+        columns.and(Columns::of(&[
+            Column::Id,
+            Column::ExperimentId,
+            Column::Number,
+        ])),
         Column::ExperimentId,
         experiments,
         |run| run.experiment_id,

@@ -1,13 +1,14 @@
 //! All that the root says of one experiment.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     AttemptRecord, ConfigSummary, Edge, Expid, JobList, JobListForm, Part, Problem, Root,
-    RunRecord, SourceError, SourceFile, SourceFingerprint, WrapperRecord,
+    RunRecord, SourceError, SourceFile, SourceFingerprint, StatLine, WrapperRecord,
     config::read_config,
     history::read_history,
     job_list::{self, read_job_list},
+    stats::read_stats,
     structure::read_structure,
     wrappers::read_wrappers,
 };
@@ -30,6 +31,9 @@ pub struct ExperimentRecord {
     pub runs: Part<Vec<RunRecord>>,
     /// The attempts at its jobs.
     pub attempts: Part<Vec<AttemptRecord>>,
+    /// The newest attempts at jobs that are on their way or have failed, where the history has none in their status, as
+    /// their own files tell; by name.
+    pub stats: HashMap<String, StatLine>,
     /// Its configuration.
     pub config: Part<ConfigSummary>,
     /// What its configuration leads to ([`ConfigSummary::watched`]), also where nothing of it could be read.
@@ -114,6 +118,10 @@ pub fn read_experiment(root: &Root, expid: &Expid, version: Option<&str>) -> Exp
         }
         other => other,
     };
+    let stats = match (&job_list, attempts.known()) {
+        (Some(list), Some(attempts)) => newest_stats(root, expid, list, attempts),
+        _ => HashMap::new(),
+    };
     ExperimentRecord {
         expid: expid.clone(),
         job_list,
@@ -121,10 +129,39 @@ pub fn read_experiment(root: &Root, expid: &Expid, version: Option<&str>) -> Exp
         wrappers,
         runs,
         attempts,
+        stats,
         config,
         watched,
         problems,
     }
+}
+
+/// The newest lines of the stat files of jobs for whose status the history has no attempt. The files change with the job
+/// list, so they are read when that is.
+fn newest_stats(
+    root: &Root,
+    expid: &Expid,
+    list: &JobList,
+    attempts: &[AttemptRecord],
+) -> HashMap<String, StatLine> {
+    use crate::experiments::status::JobStatus::{Failed, Queuing, Running, Submitted};
+    let mut wanted: HashMap<&str, _> = list
+        .jobs
+        .iter()
+        .filter(|job| matches!(job.status, Running | Submitted | Queuing | Failed))
+        .map(|job| (job.name.as_str(), job.status))
+        .collect();
+    for attempt in attempts.iter().filter(|attempt| attempt.is_newest()) {
+        let name = attempt.job_name.as_str();
+        if wanted.get(name).copied() == attempt.status {
+            wanted.remove(name);
+        }
+    }
+    let names: HashSet<String> = wanted.into_keys().map(str::to_owned).collect();
+    // Times that cannot be read are missing, which is no fault of the job list.
+    let stats = read_stats(root, expid, &names).unwrap_or_default();
+    let newest = |(name, mut lines): (String, Vec<StatLine>)| Some((name, lines.pop()?));
+    stats.into_iter().filter_map(newest).collect()
 }
 
 /// The structure database's edges, or the job list's own: its graph form knows them too, and a structure database that

@@ -56,6 +56,8 @@ pub struct RunRecord {
     pub suspended: i64,
     /// The commit of the workflow's sources, where the configuration tells it.
     pub workflow_commit: Option<String>,
+    /// The configuration that it recorded, as JSON.
+    pub metadata: Option<String>,
 }
 
 /// One row of `job_data`: one attempt at one job.
@@ -115,6 +117,13 @@ pub struct AttemptRecord {
     pub splits: Option<i64>,
 }
 
+impl AttemptRecord {
+    /// Whether it is the newest attempt at its job, and of a kind that counts: types below 2 are none.
+    pub fn is_newest(&self) -> bool {
+        self.last && self.rowtype >= 2
+    }
+}
+
 /// Reads `job_data_<expid>.db`.
 ///
 /// # Errors
@@ -157,6 +166,7 @@ pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> 
     }
     let runs = runs.map_or(Part::Broken, |mut runs| {
         runs.sort_by_key(|run: &RunRecord| run.run_id);
+        problems.extend(bound_metadata(&path, &mut runs));
         Part::Present(runs)
     });
     Ok(History {
@@ -165,6 +175,30 @@ pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> 
         problems,
     })
 }
+
+/// Leaves out configurations that are far too large, one by one or all together; the newest are kept.
+fn bound_metadata(path: &str, runs: &mut [RunRecord]) -> Option<Problem> {
+    let mut left = MAX_ALL_METADATA;
+    let mut out = 0_usize;
+    for run in runs.iter_mut().rev() {
+        let size = run.metadata.as_ref().map_or(0, String::len);
+        match left.checked_sub(size) {
+            Some(rest) if size <= MAX_METADATA => left = rest,
+            _ => {
+                run.metadata = None;
+                out += 1;
+            }
+        }
+    }
+    (out > 0).then(|| {
+        let message = format_args!("the configurations of {out} runs are too large to be kept");
+        Problem::new(path, message)
+    })
+}
+
+/// The longest configuration of a run that is read, and the longest of all runs together, in bytes.
+const MAX_METADATA: usize = 2 << 20;
+const MAX_ALL_METADATA: usize = 64 << 20;
 
 const RUN_COLUMNS: [&str; 15] = [
     "run_id",
@@ -186,6 +220,7 @@ const RUN_COLUMNS: [&str; 15] = [
 
 fn run(row: &Cells<'_>) -> Result<RunRecord, String> {
     let count = |column| row.int(column).map(Option::unwrap_or_default);
+    let metadata = row.filled("metadata")?;
     Ok(RunRecord {
         run_id: row.int("run_id")?.ok_or("run_id is missing")?,
         created_at: moment(row, "created")?,
@@ -201,7 +236,8 @@ fn run(row: &Cells<'_>) -> Result<RunRecord, String> {
         running: count("running")?,
         submitted: count("submitted")?,
         suspended: count("suspended")?,
-        workflow_commit: row.filled("metadata")?.as_deref().and_then(commit),
+        workflow_commit: metadata.as_deref().and_then(commit),
+        metadata,
     })
 }
 

@@ -1,17 +1,16 @@
-//! The logs of jobs: `tmp/LOG_<expid>/<job>.<stamp>.{out,err}[.gz|.xz]`.
+//! The logs of jobs: `tmp/LOG_<expid>/<job>.<stamp>.{out,err}[.gz|.xz]`, and those of Autosubmit itself: `tmp/ASLOGS`.
 
 use std::{
     collections::VecDeque,
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
-    path::PathBuf,
 };
 
 use chrono::{DateTime, Utc};
 use flate2::read::MultiGzDecoder;
 use liblzma::{read::XzDecoder, stream::Stream};
 
-use super::{Expid, Root, SourceError, root::open_regular};
+use super::{Expid, FileStamp, Root, SourceError, root::open_regular};
 
 /// The most lines that one call gives.
 pub const MAX_LINES: usize = 10_000;
@@ -34,6 +33,83 @@ impl LogStream {
             Self::Err => "err",
         }
     }
+}
+
+/// The folders with the logs of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LogFolder {
+    /// Those of its jobs.
+    Jobs,
+    /// Those of Autosubmit itself.
+    Autosubmit,
+}
+
+impl LogFolder {
+    fn path(self, root: &Root, expid: &Expid) -> String {
+        match self {
+            Self::Jobs => root.log_folder(expid),
+            Self::Autosubmit => root.run_log_folder(expid),
+        }
+    }
+}
+
+/// How a log is compressed, as its first bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// gzip (RFC 1952).
+    Gzip,
+    /// The `.xz` file format.
+    Xz,
+}
+
+/// A log that is open for reading, from its beginning.
+#[derive(Debug)]
+pub struct OpenLog {
+    /// The file.
+    pub file: File,
+    /// Its size and times.
+    pub stamp: FileStamp,
+    /// How it is compressed, if it is.
+    pub compression: Option<Compression>,
+}
+
+/// Opens a log by its bare name, to read the whole of it.
+///
+/// # Errors
+/// As for [`tail_within`].
+pub fn open_log(
+    root: &Root,
+    expid: &Expid,
+    folder: LogFolder,
+    name: &str,
+) -> Result<OpenLog, SourceError> {
+    let mut file = open_in(root, &folder.path(root, expid), name)?;
+    let compression = compression(&mut file)?;
+    let stamp = FileStamp::of(&file.metadata()?);
+    Ok(OpenLog {
+        file,
+        stamp,
+        compression,
+    })
+}
+
+/// The content of a compressed file. What is damaged or cut off ends in an error.
+///
+/// # Errors
+/// `Corrupt` if there is no memory for it.
+pub fn decompressed(
+    file: File,
+    compression: Compression,
+) -> Result<Box<dyn Read + Send>, SourceError> {
+    Ok(match compression {
+        Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
+        Compression::Xz => {
+            let stream =
+                Stream::new_stream_decoder(MAX_DECODER_MEMORY, liblzma::stream::CONCATENATED)
+                    .map_err(|error| SourceError::Corrupt(error.to_string()))?;
+            Box::new(XzDecoder::new_stream(file, stream))
+        }
+    })
 }
 
 /// A log that exists.
@@ -101,7 +177,7 @@ pub fn newest_log(
         }
     }
     let Some(name) = newest else { return Ok(None) };
-    let (file, _) = open(root, expid, &name)?;
+    let file = open(root, expid, &name)?;
     let metadata = file.metadata()?;
     let modified_at = metadata.modified()?.into();
     Ok(Some(LogFile {
@@ -153,39 +229,47 @@ pub fn tail_within(
     lines: usize,
     limits: &TailLimits,
 ) -> Result<Tail, SourceError> {
-    let (mut file, _) = open(root, expid, file)?;
-    let mut magic = [0_u8; 6];
-    let length = read_up_to(&mut file, &mut magic)?;
-    file.rewind()?;
+    let mut file = open(root, expid, file)?;
+    let compression = compression(&mut file)?;
     let window = Window::new(
         lines.min(MAX_LINES),
         usize::try_from(limits.max_window).unwrap_or(usize::MAX),
     );
-    match magic.get(..length) {
-        Some([0x1f, 0x8b, ..]) => decompress(MultiGzDecoder::new(file), window, limits),
-        Some([0xfd, b'7', b'z', b'X', b'Z', 0]) => {
-            let stream =
-                Stream::new_stream_decoder(MAX_DECODER_MEMORY, liblzma::stream::CONCATENATED)
-                    .map_err(|error| SourceError::Corrupt(error.to_string()))?;
-            decompress(XzDecoder::new_stream(file, stream), window, limits)
-        }
-        _ => plain(file, window, limits),
+    match compression {
+        Some(compression) => decompress(decompressed(file, compression)?, window, limits),
+        None => plain(file, window, limits),
     }
 }
 
-/// Opens a file of the log folder by its bare name.
-fn open(root: &Root, expid: &Expid, name: &str) -> Result<(File, PathBuf), SourceError> {
+/// Reads the first bytes of a file, and goes back to its beginning.
+fn compression(file: &mut File) -> Result<Option<Compression>, SourceError> {
+    let mut magic = [0_u8; 6];
+    let length = read_up_to(file, &mut magic)?;
+    file.rewind()?;
+    Ok(match magic.get(..length) {
+        Some([0x1f, 0x8b, ..]) => Some(Compression::Gzip),
+        Some([0xfd, b'7', b'z', b'X', b'Z', 0]) => Some(Compression::Xz),
+        _ => None,
+    })
+}
+
+/// Opens a log of a job by its bare name.
+fn open(root: &Root, expid: &Expid, name: &str) -> Result<File, SourceError> {
+    open_in(root, &root.log_folder(expid), name)
+}
+
+/// Opens a file right in a folder of the root by its bare name.
+fn open_in(root: &Root, folder: &str, name: &str) -> Result<File, SourceError> {
     if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
         return Err(SourceError::Hostile("not the name of a log file".into()));
     }
-    let folder = root.log_folder(expid);
     let path = root.resolve(&format!("{folder}/{name}"))?;
-    if !path.starts_with(root.resolve(&folder)?) {
+    if !path.starts_with(root.resolve(folder)?) {
         return Err(SourceError::Hostile(
             "a symbolic link leads out of the log folder".into(),
         ));
     }
-    Ok((open_regular(&path)?, path))
+    open_regular(&path)
 }
 
 /// The end of a plain file, read from its end.

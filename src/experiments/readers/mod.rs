@@ -16,19 +16,29 @@ pub mod root;
 pub mod run_log;
 mod snapshot;
 mod sqlite;
+pub mod stats;
 pub mod structure;
 mod time;
+pub mod user_metrics;
 pub mod wrappers;
 
 pub use central::{CENTRAL, Central, CentralExperiment, Details, read_central};
-pub use config::{ConfigSummary, PlatformConfig, SectionConfig, SectionSettings, read_config};
+pub use config::{
+    ConfigForm, ConfigSummary, Configuration, PlatformConfig, SectionConfig, SectionSettings,
+    read_config, read_configuration,
+};
 pub use experiment::{ExperimentRecord, read_experiment};
 pub use history::{AttemptRecord, History, RunRecord, read_history};
 pub use job_list::{JobList, JobListForm, JobRecord, read_job_list};
-pub use logs::{LogFile, LogStream, Tail, TailLimits, newest_log, tail, tail_within};
+pub use logs::{
+    Compression, LogFile, LogFolder, LogStream, OpenLog, Tail, TailLimits, decompressed,
+    newest_log, open_log, tail, tail_within,
+};
 pub use root::{Expid, FileStamp, Fingerprint, Root, SourceFile, SourceFingerprint};
 pub use run_log::read_run_logs;
+pub use stats::{StatLine, read_stats};
 pub use structure::{Edge, Structure, read_structure};
+pub use user_metrics::{UserMetric, read_user_metrics};
 pub use wrappers::{WrapperRecord, Wrappers, read_wrappers};
 
 use std::{fmt, io};

@@ -9,6 +9,7 @@
 
 mod agenda;
 mod central;
+mod configurations;
 mod diff;
 mod folders;
 mod ledger;

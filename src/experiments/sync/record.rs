@@ -6,7 +6,7 @@ use tokio::task::JoinError;
 
 use super::ledger::{self, Noted};
 use super::look::Look;
-use super::{Mirror, Report, life, rows, store};
+use super::{Mirror, Report, configurations, life, rows, store};
 use crate::events;
 use crate::experiments::changes::{ChangeKind, ExperimentChange};
 use crate::experiments::readers::{ExperimentRecord, Problem};
@@ -70,12 +70,15 @@ impl Mirror {
         };
         let jobs = store::job_list(&transaction, id, record).await?;
         let mut written = jobs.written;
+        let mut reconfigured = false;
         if let Some(runs) = record.runs.known() {
             written += store::runs(&transaction, id, runs).await?;
+            reconfigured = configurations::store(&transaction, id, runs).await?;
         }
         if let Some(attempts) = record.attempts.known() {
             written += store::attempts(&transaction, id, attempts).await?;
         }
+        written += store::sections(&transaction, id, &record.config).await?;
         let mut row = old.clone();
         rows::complete_experiment(&mut row, record);
         let finished = match record.runs.known() {
@@ -83,7 +86,7 @@ impl Mirror {
             None => life::known_finished(&transaction, &[id]).await?.remove(&id),
         };
         life::judge(&mut row, look.run_logs, finished, now);
-        let mut told = written.total() > 0 || rows::differ(&old, &row);
+        let mut told = written.total() > 0 || reconfigured || rows::differ(&old, &row);
         if row != old {
             rows::changed_columns(&old, &row)
                 .update(&transaction)

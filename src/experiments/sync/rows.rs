@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Iterable, ModelTrait};
 
-use crate::entity::{experiment, experiment_run, job, job_attempt, wrapper};
+use crate::entity::{experiment, experiment_run, job, job_attempt, job_section, wrapper};
 use crate::experiments::readers::{
     AttemptRecord, CentralExperiment, ConfigSummary, ExperimentRecord, JobRecord, Part, RunRecord,
-    WrapperRecord, without_nul,
+    StatLine, WrapperRecord, without_nul,
 };
 use crate::experiments::status::{ExperimentStatus, JobStatus};
 use crate::time::Millis;
@@ -149,7 +149,7 @@ pub fn jobs(
     let last: HashMap<&str, &AttemptRecord> = attempts
         .unwrap_or_default()
         .iter()
-        .filter(|attempt| attempt.last && attempt.rowtype >= 2)
+        .filter(|attempt| attempt.is_newest())
         .map(|attempt| (attempt.job_name.as_str(), attempt))
         .collect();
     let config = record.config.present();
@@ -168,6 +168,7 @@ pub fn jobs(
             let old = old.get(job.name.as_str()).copied();
             let completion = Completion {
                 attempt: last.get(job.name.as_str()).copied(),
+                stat: record.stats.get(&job.name),
                 config,
                 before_attempts: old.filter(|_| attempts.is_none()),
                 before_config: old.filter(|_| config_unknown),
@@ -181,6 +182,8 @@ pub fn jobs(
 struct Completion<'a> {
     /// The newest attempt.
     attempt: Option<&'a AttemptRecord>,
+    /// What its own file tells, if the newest attempt is not in the job's status.
+    stat: Option<&'a StatLine>,
     config: Option<&'a ConfigSummary>,
     /// The row that is there, if the attempts cannot be read.
     before_attempts: Option<&'a job::Model>,
@@ -199,6 +202,9 @@ impl Completion<'_> {
         let current = attempt
             .filter(|attempt| attempt.status == Some(job.status))
             .filter(|_| job.status != JobStatus::Suspended);
+        let stat = self.stat;
+        let failed = job.status == JobStatus::Failed;
+        let begun = failed || job.status == JobStatus::Running;
         let before = self.before_attempts;
         let current_before = before.filter(|row| in_state(row.status));
         let configured = self.before_config;
@@ -245,17 +251,40 @@ impl Completion<'_> {
                 .or_else(|| before?.workflow_commit.clone()),
             submitted_at: current
                 .and_then(|attempt| millis(attempt.submitted_at))
+                .or_else(|| millis(stat?.submitted_at))
                 .or_else(|| current_before?.submitted_at),
             started_at: current
                 .and_then(|attempt| millis(attempt.started_at))
+                .or_else(|| millis(stat?.started_at).filter(|_| begun))
                 .or_else(|| current_before?.started_at),
             finished_at: current
                 .and_then(|attempt| millis(attempt.finished_at))
+                .or_else(|| millis(stat?.finished_at).filter(|_| failed))
                 .or_else(|| current_before?.finished_at),
             out_log: job.out_local.as_deref().and_then(file_name),
             err_log: job.err_local.as_deref().and_then(file_name),
         }
     }
+}
+
+/// The rows of the kinds of job that a configuration defines.
+pub fn sections(experiment_id: i64, config: &ConfigSummary) -> Vec<job_section::Model> {
+    let row = |name: &String| {
+        let settings = config.resolve(name)?;
+        let platform = settings.platform.as_deref();
+        let platform = platform.and_then(|name| config.platform(name));
+        Some(job_section::Model {
+            id: 0,
+            experiment_id,
+            name: text(Some(name))?,
+            platform: text(settings.platform.as_deref()),
+            processing_elements: i64::try_from(settings.processing_elements()).unwrap_or(i64::MAX),
+            wallclock: text(settings.wallclock.as_deref()),
+            carbon_factor: platform.and_then(|platform| platform.carbon_factor),
+            pue: platform.and_then(|platform| platform.pue),
+        })
+    };
+    config.sections.keys().filter_map(row).collect()
 }
 
 /// The row of a wrapper.
@@ -291,6 +320,7 @@ pub fn run(experiment_id: i64, run: &RunRecord) -> experiment_run::Model {
 
 /// The row of an attempt.
 pub fn attempt(experiment_id: i64, attempt: &AttemptRecord) -> job_attempt::Model {
+    let (section, member) = section_and_member(attempt);
     job_attempt::Model {
         id: 0,
         experiment_id,
@@ -310,14 +340,31 @@ pub fn attempt(experiment_id: i64, attempt: &AttemptRecord) -> job_attempt::Mode
         queue: text(attempt.qos.as_deref()),
         platform: text(attempt.platform.as_deref()),
         energy_joules: attempt.energy.filter(|energy| energy.is_finite()),
-        section: text(attempt.section.as_deref()),
-        member: text(attempt.member.as_deref()),
+        section: text(section),
+        date: attempt.date.map(|date| date.and_utc().millis()),
+        member: text(member),
         chunk: attempt.chunk,
+        split: attempt.split,
         splits: attempt.splits,
         remote_id: attempt.remote_id,
         out_log: attempt.out.as_deref().and_then(file_name),
         err_log: attempt.err.as_deref().and_then(file_name),
         workflow_commit: text(attempt.workflow_commit.as_deref()),
+    }
+}
+
+/// The section and the member of an attempt. Old histories have them exchanged; the name of the job, which ends with its
+/// section, tells.
+fn section_and_member(attempt: &AttemptRecord) -> (Option<&str>, Option<&str>) {
+    let (section, member) = (attempt.section.as_deref(), attempt.member.as_deref());
+    let is_section = |text: Option<&str>| {
+        let name = text.and_then(|text| attempt.job_name.strip_suffix(text));
+        name.is_some_and(|rest| rest.ends_with('_'))
+    };
+    if is_section(member) && !is_section(section) {
+        (member, section)
+    } else {
+        (section, member)
     }
 }
 

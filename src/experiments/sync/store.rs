@@ -11,11 +11,13 @@ use sea_orm::{
 use super::diff::{Changes, diff};
 use super::rows;
 use crate::database::MOST_BINDS;
-use crate::entity::{experiment_run, job, job_attempt, job_edge, wrapper, wrapper_job};
+use crate::entity::{
+    experiment_run, job, job_attempt, job_edge, job_section, wrapper, wrapper_job,
+};
 use crate::events::NewEvent;
 use crate::experiments::changes::{ChangeKind, JobChange};
 use crate::experiments::readers::{
-    AttemptRecord, Edge, ExperimentRecord, RunRecord, WrapperRecord,
+    AttemptRecord, ConfigSummary, Edge, ExperimentRecord, Part, RunRecord, WrapperRecord,
 };
 
 /// How many rows a pass wrote.
@@ -320,6 +322,30 @@ pub async fn attempts(
         |row| &mut row.id,
     );
     apply::<job_attempt::Entity>(transaction, &changes, job_attempt::Column::Id).await
+}
+
+/// The kinds of job of an experiment. Of a configuration that could be read in part, what is not there stays as it was.
+pub async fn sections(
+    transaction: &DatabaseTransaction,
+    experiment_id: i64,
+    config: &Part<ConfigSummary>,
+) -> Result<Written, DbErr> {
+    let (mut wanted, incomplete) = match config {
+        Part::Present(config) => (rows::sections(experiment_id, config), config.incomplete),
+        Part::Missing => (Vec::new(), false),
+        Part::Broken => return Ok(Written::default()),
+    };
+    let existing = job_section::Entity::find()
+        .filter(job_section::Column::ExperimentId.eq(experiment_id))
+        .all(transaction)
+        .await?;
+    if incomplete {
+        let known: HashSet<String> = wanted.iter().map(|row| row.name.clone()).collect();
+        let others = existing.iter().filter(|row| !known.contains(&row.name));
+        wanted.extend(others.cloned());
+    }
+    let changes = diff(existing, wanted, |row| row.name.clone(), |row| &mut row.id);
+    apply::<job_section::Entity>(transaction, &changes, job_section::Column::Id).await
 }
 
 /// Writes the changes of a table whose rows have an id. Rows that differ are replaced whole, many a statement.

@@ -1,18 +1,23 @@
 //! The type `JobAttempt`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use macros::row;
 
 use super::enums::JobStatus;
+use super::filter::JobFilter;
 use crate::database::Database;
 use crate::entity::job_attempt;
 use crate::experiments::metrics::{self, YearsPerDay};
+use crate::experiments::read::jobs::{JobFilter as DomainFilter, PAGE};
 use crate::experiments::{read, status};
 use crate::failure::Failure;
+use crate::graphql::connection::connection;
 use crate::graphql::level::{ChildList, Level};
 use crate::graphql::number::int;
+use crate::paging::{self, Page, PageArguments, Slice};
 use crate::time::{Millis, from_millis};
 
 /// One attempt at a job.
@@ -54,6 +59,101 @@ impl ChildList for AttemptList {
     }
 }
 
+connection!(
+    JobAttemptConnection,
+    JobAttemptEdge,
+    JobAttempt,
+    "A page of attempts, one for each job.",
+    "An attempt in a page."
+);
+
+/// A page of the jobs of runs, each as its newest attempt in the run left it.
+#[derive(Clone, Hash, PartialEq, Eq)]
+pub(super) struct RunJobList {
+    filter: DomainFilter,
+    page: Page,
+    speed: bool,
+}
+
+impl RunJobList {
+    /// Checks what was asked for.
+    pub fn new(
+        filter: Option<JobFilter>,
+        page: &PageArguments,
+        speed: bool,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            filter: filter.unwrap_or_default().try_into()?,
+            page: page.resolve(PAGE, &read::attempts::by_job_name())?,
+            speed,
+        })
+    }
+
+    /// The page of one run on a level.
+    pub async fn connection(
+        self,
+        database: &Database,
+        level: &Level,
+        run: i64,
+        count: bool,
+    ) -> async_graphql::Result<JobAttemptConnection> {
+        let slice = level.children(database, &self, run).await?;
+        let total = if count {
+            Some(
+                level
+                    .children(database, &RunJobTotal(self.filter), run)
+                    .await?,
+            )
+        } else {
+            None
+        };
+        Ok(JobAttemptConnection::new(slice, total, |attempt| {
+            let key = read::attempts::key(&attempt.row);
+            paging::encode_cursor(&read::attempts::by_job_name(), &key)
+        }))
+    }
+}
+
+impl ChildList for RunJobList {
+    type Children = Slice<JobAttempt>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        let found =
+            read::attempts::of_runs(database, level.parents(), &self.filter, &self.page).await?;
+        let speeds = if self.speed {
+            let rows = found.values().flat_map(|slice| &slice.rows);
+            let rows: Vec<_> = rows.map(|row| (row.id, row.as_ref().clone())).collect();
+            read::attempts::speeds(database, &rows).await?
+        } else {
+            HashMap::new()
+        };
+        let attempt = |row: Arc<job_attempt::Model>| JobAttempt {
+            speed: speeds.get(&row.id).copied().unwrap_or_default(),
+            row: Arc::unwrap_or_clone(row),
+        };
+        Ok(found
+            .into_iter()
+            .map(|(run, slice)| (run, slice.map(attempt)))
+            .collect())
+    }
+}
+
+/// How many jobs of runs a filter lets through.
+#[derive(Clone, Hash, PartialEq, Eq)]
+struct RunJobTotal(DomainFilter);
+
+impl ChildList for RunJobTotal {
+    type Children = i64;
+
+    async fn load(&self, database: &Database, level: &Level) -> Result<HashMap<i64, i64>, Failure> {
+        read::attempts::count_of_runs(database, level.parents(), &self.0).await
+    }
+}
+
 impl JobAttempt {
     fn status(&self) -> Option<status::JobStatus> {
         status::JobStatus::from_code(self.row.status?.into())
@@ -66,6 +166,41 @@ impl JobAttempt {
     /// Counts the attempts at a job; the first is 0 or 1, by the version of Autosubmit.
     fn number(&self) -> Option<i32> {
         int(Some(self.row.number))
+    }
+
+    /// The name of the job.
+    fn job_name(&self) -> &str {
+        &self.row.job_name
+    }
+
+    /// The section that the job had.
+    fn section(&self) -> Option<&str> {
+        self.row.section.as_deref()
+    }
+
+    /// The start date that the job belonged to; null when it ran once for all.
+    fn date(&self) -> Option<DateTime<Utc>> {
+        self.row.date.and_then(from_millis)
+    }
+
+    /// The ensemble member that the job belonged to.
+    fn member(&self) -> Option<&str> {
+        self.row.member.as_deref()
+    }
+
+    /// The chunk of simulated time that the job worked on, from 1.
+    fn chunk(&self) -> Option<i32> {
+        int(self.row.chunk)
+    }
+
+    /// Which of the job's splits it was, from 1; null when it was not split or the history does not tell.
+    fn split(&self) -> Option<i32> {
+        int(self.row.split)
+    }
+
+    /// Into how many splits the work was divided; null as with `split`.
+    fn splits(&self) -> Option<i32> {
+        int(self.row.splits)
     }
 
     /// How it ended, or how it stands; null when the history holds no known status.

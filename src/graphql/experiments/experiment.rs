@@ -7,11 +7,17 @@ use async_graphql::{Context, ID, Result};
 use chrono::{DateTime, Utc};
 use macros::row;
 
+use super::configuration::ExperimentConfiguration;
 use super::enums::{ExperimentKind, ExperimentStatus, JobCount};
 use super::filter::{JobFilter, JobOrder};
+use super::folder::{self, JobFolder, JobGrouping};
+use super::graph::{Graph, GraphArguments, GraphGrouping, GraphLayout};
 use super::job::{Job, JobConnection, JobList};
+use super::performance::{ExperimentPerformance, PerformanceList};
 use super::problem::SourceProblem;
 use super::run::{ExperimentRun, ExperimentRunConnection, LastRun, RunList, RunOrder};
+use super::statistics::{ExperimentStatistics, UserMetric};
+use super::summary::{Eta, EtaList, JobSummary, SummaryList};
 use super::wrapper::{Wrapper, WrapperList};
 use crate::database::Database;
 use crate::entity::{experiment, source_problem, wrapper};
@@ -224,6 +230,59 @@ impl Experiment {
         Job::of_experiment(ctx.database()?, &self.row, &name).await
     }
 
+    /// The workflow as a graph, drawn. A drawing is made once and kept for as long as jobs, edges and wrappers stay the
+    /// same.
+    #[reads()]
+    async fn graph(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How it is drawn; DOT when absent.")] layout: Option<GraphLayout>,
+        #[graphql(desc = "Which groups there are; NONE when absent.")] group_by: Option<
+            GraphGrouping,
+        >,
+        #[graphql(desc = "The first so many jobs, at most 25000; that many when absent.")]
+        first: Option<i64>,
+        #[graphql(desc = "Only jobs after this cursor.")] after: Option<String>,
+    ) -> Result<Graph> {
+        let arguments = GraphArguments {
+            layout: layout.unwrap_or_default(),
+            grouping: group_by.unwrap_or_default(),
+            page: PageArguments {
+                first,
+                after,
+                ..PageArguments::default()
+            },
+        };
+        let (id, expid) = (self.row.id, &self.row.expid);
+        Graph::load(ctx, &self.level, id, expid, arguments).await
+    }
+
+    /// The jobs in folders, the folders inside of them in their `children`. What is not asked for is not counted: a front-end
+    /// opens a folder with its key, as `under` or with `jobFolder`.
+    #[reads()]
+    async fn job_tree(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "What the folders stand for, the outermost first, each once. When absent: what the key of `under` goes \
+                    on with, and without a key DATE, MEMBER, SECTION."
+        )]
+        by: Option<Vec<JobGrouping>>,
+        #[graphql(desc = "Only the folders inside the one with this key.")] under: Option<String>,
+    ) -> Result<Rows<JobFolder>> {
+        folder::tree(ctx, &self.level, &self.row, by, under).await
+    }
+
+    /// One folder of the tree of jobs by its key; null when there are no jobs in it now.
+    #[reads()]
+    async fn job_folder(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The key.")] key: String,
+    ) -> Result<Option<JobFolder>> {
+        folder::of_key(ctx, &self.level, &self.row, &key).await
+    }
+
     /// The runs, as the history database recorded them.
     #[reads()]
     async fn runs(
@@ -259,9 +318,16 @@ impl Experiment {
         let list = LastRun(columns::<ExperimentRun, _>([ctx.field()]));
         let found = Level::children_of_rows(levels(experiments), ctx.database()?, &list).await?;
         Ok(move |experiment: &Experiment| {
-            let run = found.of(experiment.row.id)?.as_ref()?;
-            Some(ExperimentRun::new(Arc::clone(run), &experiment.row.expid))
+            let (run, level) = found.of(experiment.row.id)?.as_ref()?;
+            let expid = Arc::from(experiment.row.expid.as_str());
+            Some(ExperimentRun::on_level(Arc::clone(run), &expid, level))
         })
+    }
+
+    /// What it is configured to do, in its files and in its newest run. The files are read when they are asked for.
+    #[reads(Description)]
+    async fn configuration(&self) -> ExperimentConfiguration {
+        ExperimentConfiguration::new(&self.row, &self.level)
     }
 
     /// The wrappers: jobs that are sent to the scheduler as one.
@@ -282,6 +348,81 @@ impl Experiment {
                 None => Rows::default(),
             },
         )
+    }
+
+    /// How fast it simulates, and what that costs.
+    #[reads()]
+    async fn performance(
+        experiments: &[Experiment],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Experiment) -> ExperimentPerformance> {
+        let (levels, list) = (levels(experiments), PerformanceList::of(ctx));
+        let found = Level::children_of_rows(levels, ctx.database()?, &list).await?;
+        let jobs = |experiment: &Experiment| {
+            let performance = found.of(experiment.row.id);
+            performance.map_or(0, ExperimentPerformance::job_count)
+        };
+        ctx.charge(experiments.iter().map(jobs).sum())?;
+        Ok(move |experiment: &Experiment| {
+            let performance = found.of(experiment.row.id).cloned();
+            performance.unwrap_or_default()
+        })
+    }
+
+    /// What its jobs do now, and how long they take on average.
+    #[reads()]
+    async fn job_summary(
+        experiments: &[Experiment],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Experiment) -> JobSummary> {
+        let levels = levels(experiments);
+        let found = Level::children_of_rows(levels, ctx.database()?, &SummaryList).await?;
+        Ok(move |experiment: &Experiment| {
+            let summary = found.of(experiment.row.id).cloned();
+            summary.unwrap_or_default()
+        })
+    }
+
+    /// What its jobs used and wasted, as the files beside them tell. Those are read when this is asked for.
+    #[reads(Expid)]
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Only jobs that started or ended in the last so many hours; 0: all.",
+            default = 0
+        )]
+        last_hours: i32,
+        #[graphql(desc = "Only jobs of this section.")] section: Option<String>,
+    ) -> Result<ExperimentStatistics> {
+        ExperimentStatistics::of(ctx, &self.row, last_hours, section.as_deref()).await
+    }
+
+    /// How far the chunks of a section are, and how long they still take; null if the section has none.
+    #[reads()]
+    async fn eta(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The section.", default = "SIM")] section: String,
+    ) -> Result<Option<Eta>> {
+        if section.is_empty() || section.contains('\0') {
+            return Ok(None);
+        }
+        let list = EtaList(section);
+        self.level
+            .children(ctx.database()?, &list, self.row.id)
+            .await
+    }
+
+    /// The values that its jobs reported of themselves, in the order in which they came. They are read from its folder when
+    /// this is asked for.
+    #[reads(Expid)]
+    async fn user_metrics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those of the run of this number.")] run: Option<i32>,
+    ) -> Result<Rows<UserMetric>> {
+        UserMetric::of(ctx, &self.row, run).await
     }
 }
 

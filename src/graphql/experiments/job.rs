@@ -12,6 +12,7 @@ use super::enums::JobStatus;
 use super::experiment::Experiment;
 use super::filter::{JobFilter, JobOrder};
 use super::log::LogFile;
+use super::performance::SpeedList;
 use crate::database::Database;
 use crate::entity::{experiment, job};
 use crate::experiments::read::jobs::{self as jobs_read};
@@ -281,6 +282,22 @@ impl Job {
         })
     }
 
+    /// Simulated years per day of a completed job with a chunk: years of the chunk · 86400 / (splits · run).
+    #[reads()]
+    async fn sypd(jobs: &[Job], ctx: &Context<'_>) -> Result<impl Fn(&Job) -> Option<f64>> {
+        let found = Level::children_of_rows(levels(jobs), ctx.database()?, &SpeedList).await?;
+        Ok(move |job: &Job| found.of(job.row.id)?.sypd)
+    }
+
+    /// Actual simulated years per day of a completed job with a chunk: as `sypd`, with its time in the queue and the mean
+    /// time of the completed jobs of the section POST added to the run. Inside a wrapper what it waited for others of it does
+    /// not count.
+    #[reads()]
+    async fn asypd(jobs: &[Job], ctx: &Context<'_>) -> Result<impl Fn(&Job) -> Option<f64>> {
+        let found = Level::children_of_rows(levels(jobs), ctx.database()?, &SpeedList).await?;
+        Ok(move |job: &Job| found.of(job.row.id)?.asypd)
+    }
+
     /// The standard output of the newest attempt; null when there is no such file.
     async fn out_log(&self, ctx: &Context<'_>) -> Result<Option<LogFile>> {
         LogFile::newest(ctx, &self.row, &self.expid, LogStream::Out).await
@@ -404,7 +421,7 @@ impl JobRows {
 }
 
 /// The level of jobs that were read together, with these columns.
-fn job_level<'a>(
+pub(super) fn job_level<'a>(
     rows: impl Iterator<Item = &'a Arc<job::Model>>,
     experiments: &[i64],
     columns: Columns<job::Model>,

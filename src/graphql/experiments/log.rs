@@ -10,6 +10,7 @@ use crate::experiments::read::logs;
 use crate::experiments::readers::{self, LogStream};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::ErrorCode;
+use crate::links;
 
 /// How many lines `tail` gives at most.
 const MOST_LINES: i32 = 10_000;
@@ -64,6 +65,12 @@ impl LogFile {
     /// When it last changed.
     async fn modified_at(&self) -> DateTime<Utc> {
         self.file.modified_at
+    }
+
+    /// Where the whole of it can be downloaded: a path on this server, for `GET` with the same credentials, also in ranges
+    /// of bytes. With `?decompress` what is compressed is unpacked on the way.
+    async fn url(&self) -> String {
+        links::path(links::JOB_LOG, &self.expid, self.file_name())
     }
 
     /// Its last lines; gzip and xz are unpacked.

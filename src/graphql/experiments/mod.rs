@@ -1,16 +1,23 @@
 //! Experiments, jobs, runs and wrappers.
 
 mod attempt;
+mod configuration;
 mod enums;
 mod experiment;
 mod filter;
+mod folder;
+mod graph;
 mod job;
+mod json_text;
 mod log;
+mod performance;
 mod problem;
 mod query;
 mod report;
 mod run;
+mod statistics;
 mod subscription;
+mod summary;
 mod wrapper;
 
 pub use experiment::Experiment;

@@ -3,16 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, InputObject, Result};
+use async_graphql::{Context, Enum, ID, InputObject, Result};
 use chrono::{DateTime, Utc};
 use macros::row;
 
+use super::attempt::{JobAttemptConnection, RunJobList};
+use super::configuration;
 use super::enums::{JobCount, JobStatus, OrderDirection};
+use super::filter::JobFilter;
+use super::json_text::JsonText;
+use super::performance::{RunPerformance, RunPerformanceList};
 use crate::database::Database;
 use crate::entity::{experiment, experiment_run};
 use crate::experiments::read::runs as runs_read;
 use crate::failure::Failure;
 use crate::graphql::connection::connection;
+use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
 use crate::graphql::level::{ChildList, Level};
 use crate::graphql::number::{count, int};
@@ -25,6 +31,7 @@ use crate::time::from_millis;
 pub struct ExperimentRun {
     row: Arc<experiment_run::Model>,
     expid: Arc<str>,
+    level: Arc<Level>,
 }
 
 connection!(
@@ -36,10 +43,19 @@ connection!(
 );
 
 impl ExperimentRun {
-    /// A run of the experiment of this expid.
-    pub fn new(row: Arc<experiment_run::Model>, expid: &str) -> Self {
-        let expid = Arc::from(expid);
-        Self { row, expid }
+    /// A run that was asked for alone, of the experiment of this expid.
+    pub fn single(row: Arc<experiment_run::Model>, expid: &str) -> Self {
+        let level = Level::new(vec![row.id], vec![row.experiment_id]);
+        Self::on_level(row, &Arc::from(expid), &level)
+    }
+
+    /// A run on the level of all that were loaded with it.
+    pub fn on_level(row: Arc<experiment_run::Model>, expid: &Arc<str>, level: &Arc<Level>) -> Self {
+        Self {
+            row,
+            expid: Arc::clone(expid),
+            level: Arc::clone(level),
+        }
     }
 }
 
@@ -121,6 +137,62 @@ impl ExperimentRun {
         })
         .collect()
     }
+
+    /// The configuration that it recorded, as `ExperimentConfiguration.currentRun` shows that of the newest run; null
+    /// when it recorded none.
+    #[reads(Id)]
+    async fn configuration(
+        runs: &[ExperimentRun],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&ExperimentRun) -> Option<JsonText>> {
+        let ids: Vec<i64> = runs.iter().map(|run| run.row.id).collect();
+        let found = configuration::of_runs(ctx, &ids).await?;
+        Ok(move |run: &ExperimentRun| found.get(&run.row.id).cloned())
+    }
+
+    /// Its jobs as they were, by name: of each job the newest attempt in this run. A job that was not tried in this run
+    /// has none; what the job list says now is in `Experiment.jobs`.
+    #[reads()]
+    #[allow(clippy::too_many_arguments)]
+    async fn jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which jobs, by what the history says of them.")] filter: Option<
+            JobFilter,
+        >,
+        #[graphql(desc = "The first so many, at most 25000; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 25000.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<JobAttemptConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let ahead = ctx.look_ahead();
+        let asked = |field| {
+            ahead.field("nodes").field(field).exists()
+                || ahead.field("edges").field("node").field(field).exists()
+        };
+        let speed = asked("sypd") || asked("asypd");
+        let counted = ctx.wants_total();
+        let list = RunJobList::new(filter, &page, speed).map_err(failed)?;
+        list.connection(ctx.database()?, &self.level, self.row.id, counted)
+            .await
+    }
+
+    /// How fast it simulated, and what that cost.
+    #[reads()]
+    async fn performance(
+        runs: &[ExperimentRun],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&ExperimentRun) -> RunPerformance> {
+        let levels = runs.iter().map(|run| &run.level);
+        let found = Level::children_of_rows(levels, ctx.database()?, &RunPerformanceList).await?;
+        Ok(move |run: &ExperimentRun| found.of(run.row.id).copied().unwrap_or_default())
+    }
 }
 
 /// By what runs can be ordered.
@@ -175,17 +247,14 @@ impl RunList {
         experiment: &experiment::Model,
         count: bool,
     ) -> Result<ExperimentRunConnection> {
-        let slice = level.children(database, self, experiment.id).await?;
+        let (slice, runs) = level.children(database, self, experiment.id).await?;
         let total = if count {
             Some(level.children(database, &RunTotal, experiment.id).await?)
         } else {
             None
         };
         let expid = Arc::from(experiment.expid.as_str());
-        let slice = slice.map(|row| ExperimentRun {
-            row,
-            expid: Arc::clone(&expid),
-        });
+        let slice = slice.map(|row| ExperimentRun::on_level(row, &expid, &runs));
         let ordering = self.ordering.clone();
         Ok(ExperimentRunConnection::new(slice, total, move |run| {
             paging::encode_cursor(&ordering, &runs_read::key(&run.row))
@@ -194,7 +263,7 @@ impl RunList {
 }
 
 impl ChildList for RunList {
-    type Children = Slice<Arc<experiment_run::Model>>;
+    type Children = (Slice<Arc<experiment_run::Model>>, Arc<Level>);
 
     async fn load(
         &self,
@@ -202,8 +271,24 @@ impl ChildList for RunList {
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
         let (parents, columns) = (level.parents(), self.columns);
-        runs_read::of_experiments(database, parents, &self.ordering, &self.page, columns).await
+        let slices =
+            runs_read::of_experiments(database, parents, &self.ordering, &self.page, columns)
+                .await?;
+        let runs = run_level(slices.values().flat_map(|slice| &slice.rows), level);
+        Ok(slices
+            .into_iter()
+            .map(|(experiment, slice)| (experiment, (slice, Arc::clone(&runs))))
+            .collect())
     }
+}
+
+/// The level of runs that were read together, of the experiments of another.
+fn run_level<'a>(
+    rows: impl Iterator<Item = &'a Arc<experiment_run::Model>>,
+    experiments: &Level,
+) -> Arc<Level> {
+    let runs = rows.map(|row| row.id).collect();
+    Level::new(runs, experiments.experiments().to_vec())
 }
 
 /// How many runs experiments have had.
@@ -223,7 +308,7 @@ impl ChildList for RunTotal {
 pub(super) struct LastRun(pub Columns<experiment_run::Model>);
 
 impl ChildList for LastRun {
-    type Children = Option<Arc<experiment_run::Model>>;
+    type Children = Option<(Arc<experiment_run::Model>, Arc<Level>)>;
 
     async fn load(
         &self,
@@ -234,9 +319,14 @@ impl ChildList for LastRun {
         let newest = runs_read::by_number(true);
         let slices =
             runs_read::of_experiments(database, level.parents(), &newest, &page, self.0).await?;
+        let runs = run_level(slices.values().flat_map(|slice| &slice.rows), level);
+        let newest = |slice: Slice<Arc<experiment_run::Model>>| {
+            let row = slice.rows.into_iter().next()?;
+            Some((row, Arc::clone(&runs)))
+        };
         Ok(slices
             .into_iter()
-            .map(|(experiment, slice)| (experiment, slice.rows.into_iter().next()))
+            .map(|(experiment, slice)| (experiment, newest(slice)))
             .collect())
     }
 }

@@ -3,10 +3,15 @@
 //! A difference is a failure unless [`differences`] names it with its reason; an entry there that no difference needs is
 //! a failure too.
 
+mod configurations;
 mod differences;
 mod experiments;
+mod graphs;
 mod jobs;
+mod performance;
+mod run_jobs;
 mod runs;
+mod tree;
 
 use std::{
     collections::BTreeSet,
@@ -97,6 +102,11 @@ async fn the_answers_are_those_of_the_old_api(lab: Lab) {
     for expid in EXPIDS {
         jobs::compare(&mut comparison, expid).await;
         runs::compare(&mut comparison, expid).await;
+        graphs::compare(&mut comparison, expid).await;
+        configurations::compare(&mut comparison, expid).await;
+        tree::compare(&mut comparison, expid).await;
+        run_jobs::compare(&mut comparison, expid).await;
+        performance::compare(&mut comparison, expid).await;
     }
     assert!(
         comparison.unexplained.is_empty(),

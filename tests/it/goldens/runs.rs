@@ -195,7 +195,7 @@ async fn attempts(comparison: &mut Comparison, expid: &str) {
 }
 
 /// The seconds of `1 day, 2:03:04`.
-fn seconds(text: &Value) -> Value {
+pub fn seconds(text: &Value) -> Value {
     let Some(text) = text.as_str() else {
         return Value::Null;
     };

@@ -1,5 +1,6 @@
 //! The readers of Autosubmit's files, called directly.
 
+mod configuration;
 mod files;
 mod fixture;
 mod goldens;

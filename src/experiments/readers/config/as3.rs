@@ -2,19 +2,55 @@
 
 use super::{
     super::{Expid, Problem, Root, SourceError},
-    ConfigForm, ConfigSummary, PlatformConfig, SectionConfig,
+    ConfigForm, ConfigSummary, Configuration, PlatformConfig, SectionConfig,
     ini::Ini,
     read_text,
+    tree::Tree,
 };
+
+/// The files, and what they are called in the whole.
+const FILES: [(&str, &str); 5] = [
+    ("autosubmit", "conf"),
+    ("expdef", "exp"),
+    ("jobs", "jobs"),
+    ("platforms", "platforms"),
+    ("proj", "proj"),
+];
+
+/// Reads all five files; the last one need not be there.
+pub(super) fn read_whole(root: &Root, expid: &Expid) -> Configuration {
+    let mut tree = Tree::new();
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    for (kind, name) in FILES {
+        let path = format!("{expid}/conf/{kind}_{expid}.conf");
+        match parse(root, &path) {
+            Ok(ini) => {
+                tree.set(name, ini.into_tree());
+                files.push(path);
+            }
+            Err(SourceError::Missing) if kind == "proj" => {}
+            Err(error) => problems.push(Problem::of(path, &error)),
+        }
+    }
+    Configuration {
+        form: ConfigForm::As3,
+        tree: tree.into(),
+        files,
+        problems,
+    }
+}
+
+fn parse(root: &Root, path: &str) -> Result<Ini, SourceError> {
+    let text = read_text(root, path)?;
+    Ini::parse(&text).map_err(SourceError::Corrupt)
+}
 
 /// Reads the four files that matter here.
 pub(super) fn read(root: &Root, expid: &Expid) -> ConfigSummary {
     let mut summary = ConfigSummary::new(ConfigForm::As3);
-    let mut parse = |kind: &str| {
+    let mut read = |kind: &str| {
         let path = format!("{expid}/conf/{kind}_{expid}.conf");
-        let parsed =
-            read_text(root, &path).and_then(|text| Ini::parse(&text).map_err(SourceError::Corrupt));
-        match parsed {
+        match parse(root, &path) {
             Ok(ini) => {
                 summary.files.push(path);
                 ini
@@ -26,8 +62,7 @@ pub(super) fn read(root: &Root, expid: &Expid) -> ConfigSummary {
             }
         }
     };
-    let [conf, exp, jobs, platforms] =
-        ["autosubmit", "expdef", "jobs", "platforms"].map(&mut parse);
+    let [conf, exp, jobs, platforms] = ["autosubmit", "expdef", "jobs", "platforms"].map(&mut read);
 
     summary.version = conf.get("config", "AUTOSUBMIT_VERSION");
     summary.wrapper_type = conf.get("wrapper", "TYPE");

@@ -1,48 +1,34 @@
-//! Autosubmit 4: YAML files in `conf`, and those that `DEFAULT.CUSTOM_CONFIG` names.
+//! Autosubmit 4: what its YAML files come to ([`load`](super::load)), and the summary of that.
 //!
-//! The order is Autosubmit's: PRE files, then `conf/*.yml` without `minimal.yml`, then POST files, each over what came
-//! before; what is still missing comes from `minimal.yml`, and at last from the merged configuration that Autosubmit
-//! saved when it last ran (`conf/metadata/experiment_data.yml`). Loops (`FOR`) are not unrolled here: their sections
-//! are in that file.
+//! What is not in the files is taken from the merged configuration that Autosubmit saved when it last ran
+//! (`conf/metadata/experiment_data.yml`) for the summary, and for nothing else.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt::Write,
-    fs,
-    path::Path,
-};
+use std::fmt::Write;
 
 use super::{
-    super::{Expid, Problem, Root, SourceError, SourceFile, SourceFingerprint},
-    ConfigForm, ConfigSummary, PlatformConfig, SectionConfig, filled, read_text,
+    super::{Expid, Root, SourceError},
+    ConfigForm, ConfigSummary, Configuration, PlatformConfig, SectionConfig, filled,
+    load::Loader,
+    loops, normal,
     tree::Tree,
-    yaml,
+    variables::{self, ROOTDIR},
 };
 
-/// The most files that one configuration may pull in.
-const MAX_FILES: usize = 500;
-/// How often a value may name another one.
-const MAX_EXPANSIONS: usize = 8;
-/// The longest text that a value may become, in bytes.
-const MAX_VALUE: usize = 1 << 16;
+/// What of the settings of Autosubmit's server has a name in a configuration: whatever a file says, the server's
+/// settings take its place.
+const OF_SERVER: [&str; 2] = [ROOTDIR, "LOCAL_ROOT_DIR"];
 
-/// Reads the configuration.
+/// Reads the summary.
 pub(super) fn read(root: &Root, expid: &Expid) -> Result<ConfigSummary, SourceError> {
-    let mut loader = Loader {
-        root,
-        expid,
-        files: Vec::new(),
-        seen: HashSet::new(),
-        watched: BTreeMap::new(),
-        incomplete: false,
-        problems: Vec::new(),
-    };
-    let tree = loader.load()?;
-    let mut summary = summarise(&Values {
-        tree: &tree,
-        root,
-        expid,
-    });
+    let mut loader = Loader::new(root, expid);
+    let mut tree = loader.load("")?;
+    if let Some(saved) = loader.saved() {
+        tree.fill(saved);
+    }
+    loader.check_found()?;
+    let problems = complete(&mut tree, expid);
+    loader.configuration_problems(problems);
+    let mut summary = summarise(&Values { tree: &tree });
     summary.files = loader.files;
     summary.incomplete = loader.incomplete;
     summary.watched = loader.watched.into_values().collect();
@@ -50,214 +36,125 @@ pub(super) fn read(root: &Root, expid: &Expid) -> Result<ConfigSummary, SourceEr
     Ok(summary)
 }
 
-struct Loader<'r> {
-    root: &'r Root,
-    expid: &'r Expid,
-    /// What was read, in order.
-    files: Vec<String>,
-    seen: HashSet<String>,
-    /// What `CUSTOM_CONFIG` leads to, by path.
-    watched: BTreeMap<String, SourceFingerprint>,
-    /// Whether a file could not be read.
-    incomplete: bool,
-    problems: Vec<Problem>,
-}
-
-impl Loader<'_> {
-    fn load(&mut self) -> Result<Tree, SourceError> {
-        let folder = self.root.config_files(self.expid);
-        let saved = self.root.relative(SourceFile::ConfigSnapshot, self.expid);
-        let names = match folder {
-            Ok(names) => names.into_iter().filter(|name| is_yaml(name)).collect(),
-            Err(error) if self.root.resolve(&saved).is_err() => return Err(error),
-            Err(error) => {
-                self.incomplete |= !matches!(error, SourceError::Missing);
-                self.problems.push(Problem::of(
-                    self.root.relative(SourceFile::Config, self.expid),
-                    &error,
-                ));
-                Vec::new()
-            }
-        };
-        let mut starter = Tree::new();
-        let mut own = Tree::new();
-        for name in &names {
-            let Some(tree) = self.file(name) else {
-                continue;
-            };
-            if !(name.ends_with("minimal.yml") || name.ends_with("minimal.yaml")) {
-                own.merge(tree.clone());
-            }
-            starter.merge(tree);
-        }
-        let (pre, post) = custom_config(&starter);
-        let mut result = Tree::new();
-        self.custom(&pre, &starter, &mut result);
-        result.merge(own);
-        self.custom(&post, &starter, &mut result);
-        result.fill(starter);
-        for dropped in ["HPCROOTDIR", "HPCLOGDIR", "HPCARCH"] {
-            result.remove(dropped);
-        }
-        if let Some(saved) = self.optional(&saved) {
-            result.fill(saved);
-        }
-        if self.files.is_empty() && self.problems.is_empty() {
-            return Err(SourceError::Missing);
-        }
-        Ok(result)
-    }
-
-    /// Lays the files over `result` that entries of `CUSTOM_CONFIG` name, each followed by those that it names itself.
-    fn custom(&mut self, entries: &[String], starter: &Tree, result: &mut Tree) {
-        let mut waiting: Vec<String> = entries.iter().rev().cloned().collect();
-        while let Some(entry) = waiting.pop() {
-            let expanded = Values {
-                tree: starter,
-                root: self.root,
-                expid: self.expid,
-            }
-            .expand(&entry);
-            for path in self.custom_files(&expanded) {
-                if self.seen.len() >= MAX_FILES || self.seen.contains(&path) {
-                    continue;
-                }
-                self.watch(&path);
-                let Some(tree) = self.file(&path) else {
-                    continue;
-                };
-                let (pre, post) = custom_config(&tree);
-                result.merge(tree);
-                waiting.extend(pre.into_iter().chain(post).rev());
-            }
-        }
-    }
-
-    /// The files that an entry of `CUSTOM_CONFIG` stands for. Only the experiment's own folder is looked at; what does
-    /// not exist there is passed over, as Autosubmit does.
-    fn custom_files(&mut self, entry: &str) -> Vec<String> {
-        let source = self.root.relative(SourceFile::Config, self.expid);
-        let home = self.root.path().join(self.expid.as_str());
-        let inside = Path::new(entry)
-            .strip_prefix(&home)
-            .ok()
-            .and_then(Path::to_str);
-        let path = match inside {
-            Some(inside) => format!("{}/{}", self.expid, inside.trim_end_matches('/')),
-            None if entry.starts_with(['/', '~', '%']) => {
-                self.problems.push(Problem::new(
-                    source,
-                    format_args!(
-                        "CUSTOM_CONFIG names {entry}, which is not in the experiment's folder"
-                    ),
-                ));
-                return Vec::new();
-            }
-            None => format!("{source}/{entry}"),
-        };
-        self.watch(&path);
-        let found = self.root.resolve(&path).and_then(|resolved| {
-            let home = fs::canonicalize(&home)?;
-            if !resolved.starts_with(&home) {
-                return Err(SourceError::Hostile(
-                    "CUSTOM_CONFIG leads out of the experiment's folder".into(),
-                ));
-            }
-            if resolved.is_dir() {
-                self.root.files_in(&path, &["yml", "yaml"])
-            } else {
-                Ok(vec![path.clone()])
-            }
-        });
-        match found {
-            Ok(files) => files,
-            Err(SourceError::Missing) => Vec::new(),
-            Err(error) => {
-                self.incomplete = true;
-                self.problems.push(Problem::of(path, &error));
-                Vec::new()
-            }
-        }
-    }
-
-    /// Notes the state of a path, before it is read. One that leads out of the root is not looked at.
-    fn watch(&mut self, path: &str) {
-        let inside = !matches!(self.root.resolve(path), Err(SourceError::Hostile(_)));
-        if inside && self.watched.len() < MAX_FILES && !self.watched.contains_key(path) {
-            let state = self
-                .root
-                .source_fingerprint(SourceFile::Config, path.to_owned());
-            self.watched.insert(path.to_owned(), state);
-        }
-    }
-
-    fn optional(&mut self, path: &str) -> Option<Tree> {
-        match self.root.resolve(path) {
-            Err(SourceError::Missing) => None,
-            _ => self.file(path),
-        }
-    }
-
-    /// One file; none if it is set apart (`AS_MISC`), or broken, which is a problem then.
-    fn file(&mut self, path: &str) -> Option<Tree> {
-        self.seen.insert(path.to_owned());
-        let parsed = read_text(self.root, path)
-            .and_then(|text| yaml::parse(&text).map_err(SourceError::Corrupt));
-        let tree = match parsed {
-            Ok(tree) => tree,
-            Err(error) => {
-                self.incomplete = true;
-                self.problems.push(Problem::of(path, &error));
-                return None;
-            }
-        };
-        self.files.push(path.to_owned());
-        let apart = tree.get(&["AS_MISC"]).and_then(Tree::flag) == Some(true);
-        (matches!(tree, Tree::Map(_)) && !apart).then_some(tree)
-    }
-}
-
-fn is_yaml(name: &str) -> bool {
-    let extension = Path::new(name).extension();
-    extension.is_some_and(|extension| {
-        extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
+/// Reads the whole.
+pub(super) fn read_whole(
+    root: &Root,
+    expid: &Expid,
+    description: &str,
+) -> Result<Configuration, SourceError> {
+    let mut loader = Loader::new(root, expid);
+    let mut tree = loader.load(description)?;
+    loader.check_found()?;
+    let problems = complete(&mut tree, expid);
+    loader.configuration_problems(problems);
+    Ok(Configuration {
+        form: ConfigForm::As4,
+        tree: tree.into(),
+        files: loader.files,
+        problems: loader.problems,
     })
 }
 
-/// The PRE and POST entries of `DEFAULT.CUSTOM_CONFIG`: text (comma or blank between paths), a list, or a map of both.
-fn custom_config(tree: &Tree) -> (Vec<String>, Vec<String>) {
-    fn paths(node: Option<&Tree>) -> Vec<String> {
-        match node {
-            Some(Tree::Text(text)) => text
-                .split([',', ' ', '\n'])
-                .filter(|path| !path.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            Some(Tree::List(items)) => items.iter().flat_map(|item| paths(Some(item))).collect(),
-            _ => Vec::new(),
+/// What Autosubmit does when all files are together. The experiment's folder stays `%ROOTDIR%`.
+fn complete(tree: &mut Tree, expid: &Expid) -> Vec<String> {
+    for name in OF_SERVER {
+        tree.remove(name);
+    }
+    let folder = project_folder(tree);
+    tree.set("PROJDIR", Tree::Text(folder));
+    normal::normalise(tree, true);
+    let mut problems = variables::substitute(tree, true);
+    tree.child_map("AUTOSUBMIT");
+    add_main_platform(tree, expid);
+    for problem in variables::substitute(tree, false) {
+        if !problems.contains(&problem) {
+            problems.push(problem);
         }
     }
-    let node = tree.get(&["DEFAULT", "CUSTOM_CONFIG"]);
-    match node {
-        Some(Tree::Map(_)) => (
-            paths(node.and_then(|node| node.get(&["PRE"]))),
-            paths(node.and_then(|node| node.get(&["POST"]))),
-        ),
-        _ => (paths(node), Vec::new()),
+    problems
+}
+
+/// Where the project's sources are.
+fn project_folder(tree: &Tree) -> String {
+    let text = |path: &[&str]| tree.get(path).and_then(Tree::text).unwrap_or_default();
+    let last = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut name = match tree.get(&["PROJECT", "PROJECT_DESTINATION"]) {
+        None => "project_files".to_owned(),
+        Some(name) => name.text().unwrap_or_default(),
+    };
+    if name.is_empty() {
+        name = match text(&["PROJECT", "PROJECT_TYPE"]).to_lowercase().as_str() {
+            "local" => last(text(&["LOCAL", "PROJECT_PATH"])),
+            "svn" => last(text(&["SVN", "PROJECT_URL"])),
+            "git" => {
+                let name = last(text(&["GIT", "PROJECT_ORIGIN"]));
+                match name.rsplit_once('.') {
+                    Some((name, _)) => last(name.replace('.', "/")),
+                    None => name,
+                }
+            }
+            _ => String::new(),
+        };
+    }
+    let mut folder = format!("%{ROOTDIR}%/proj");
+    let name = name.trim_end_matches('/');
+    if !name.is_empty() {
+        let _ = write!(folder, "/{name}");
+    }
+    folder
+}
+
+/// `HPC<KEY>` for each key of the main platform, `HPCARCH`, and where its jobs work.
+fn add_main_platform(tree: &mut Tree, expid: &Expid) {
+    let name = tree.get(&["DEFAULT", "HPCARCH"]).and_then(Tree::text);
+    let name = name.unwrap_or_else(|| "LOCAL".into());
+    let keys: Vec<(String, Tree)> = tree
+        .entries(&["PLATFORMS", &name])
+        .map(|(key, value)| (format!("HPC{key}"), value.clone()))
+        .collect();
+    let text = |key: &str| {
+        let value = tree.get(&["PLATFORMS", &name, key])?.text()?;
+        filled(value)
+    };
+    let project = match tree.get(&["PLATFORMS", &name, "SCRATCH_PROJECT_DIR"]) {
+        Some(_) => text("SCRATCH_PROJECT_DIR"),
+        None => text("PROJECT"),
+    };
+    let folder = match (text("SCRATCH_DIR"), project, text("USER")) {
+        (Some(scratch), Some(project), Some(user)) => {
+            let scratch = scratch.trim_end_matches('/').to_owned();
+            Some(format!("{scratch}/{project}/{user}/{expid}"))
+        }
+        _ if name.eq_ignore_ascii_case("LOCAL") => Some(format!("%{ROOTDIR}%/tmp")),
+        _ => None,
+    };
+    for (key, value) in keys {
+        tree.set(&key, value);
+    }
+    tree.set("HPCARCH", Tree::Text(name));
+    if let Some(folder) = folder {
+        tree.set("HPCLOGDIR", Tree::Text(format!("{folder}/LOG_{expid}")));
+        tree.set("HPCROOTDIR", Tree::Text(folder));
     }
 }
 
-/// The merged tree with the variables that values may name.
+/// One tree over another, as Autosubmit unites files: then at once, variables are replaced and loops unrolled.
+pub(super) fn unite(under: &mut Tree, over: Tree) -> Vec<String> {
+    under.merge(over);
+    let mut problems = variables::substitute(under, false);
+    problems.extend(loops::unroll(under));
+    problems
+}
+
+/// The scalars of the tree.
 struct Values<'t> {
     tree: &'t Tree,
-    root: &'t Root,
-    expid: &'t Expid,
 }
 
 impl Values<'_> {
-    /// A scalar with its variables replaced; none if it is missing or empty.
+    /// A scalar; none if it is missing or empty.
     fn text(&self, path: &[&str]) -> Option<String> {
-        filled(self.expand(&self.tree.get(path)?.text()?))
+        filled(self.tree.get(path)?.text()?)
     }
 
     fn flag(&self, path: &[&str]) -> Option<bool> {
@@ -272,90 +169,8 @@ impl Values<'_> {
     }
 
     fn hpc(&self) -> Option<String> {
-        // Not through `text`: HPCARCH is itself a variable.
-        filled(self.tree.get(&["DEFAULT", "HPCARCH"])?.text()?).map(|name| name.to_uppercase())
-    }
-
-    /// Replaces `%NAME%` and `%A.B.C%`; what is unknown stays as it is.
-    fn expand(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for _ in 0..MAX_EXPANSIONS {
-            let next = self.expand_once(&text);
-            if next == text || next.len() > MAX_VALUE {
-                break;
-            }
-            text = next;
-        }
-        text
-    }
-
-    fn expand_once(&self, text: &str) -> String {
-        let mut result = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('%') {
-            result.push_str(before);
-            let value = after
-                .split_once('%')
-                .and_then(|(name, behind)| Some((self.variable(name)?, behind)));
-            if let Some((value, behind)) = value {
-                result.push_str(&value);
-                rest = behind;
-            } else {
-                result.push('%');
-                rest = after;
-            }
-            if result.len() > MAX_VALUE {
-                break;
-            }
-        }
-        result.push_str(rest);
-        result
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        let name = name.strip_prefix('^').unwrap_or(name);
-        if let Some(name) = name.strip_suffix("^^") {
-            return self.variable_value(name).map(|value| value.to_uppercase());
-        }
-        if let Some(name) = name.strip_suffix(",,") {
-            return self.variable_value(name).map(|value| value.to_lowercase());
-        }
-        self.variable_value(name)
-    }
-
-    fn variable_value(&self, name: &str) -> Option<String> {
-        let name = name.to_uppercase();
-        let home = || {
-            self.root
-                .path()
-                .join(self.expid.as_str())
-                .display()
-                .to_string()
-        };
-        match name.as_str() {
-            "EXPID" => return Some(self.expid.to_string()),
-            "ROOTDIR" => return Some(home()),
-            "PROJDIR" => {
-                let mut path = format!("{}/proj", home());
-                let destination = self
-                    .tree
-                    .get(&["PROJECT", "PROJECT_DESTINATION"])
-                    .and_then(Tree::text);
-                if let Some(destination) = destination.and_then(filled) {
-                    let _ = write!(path, "/{destination}");
-                }
-                return Some(path);
-            }
-            "HPCARCH" => return self.hpc(),
-            _ => {}
-        }
-        let path: Vec<&str> = name.split('.').collect();
-        if let Some(value) = self.tree.get(&path).and_then(Tree::text) {
-            return Some(value);
-        }
-        // HPC<KEY> is the main platform's KEY.
-        let key = name.strip_prefix("HPC")?;
-        self.tree.get(&["PLATFORMS", &self.hpc()?, key])?.text()
+        self.text(&["DEFAULT", "HPCARCH"])
+            .map(|name| name.to_uppercase())
     }
 }
 

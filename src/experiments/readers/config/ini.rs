@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::tree::Tree;
+
 /// Keys and values of each section; those of `[DEFAULT]` show in every section.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ini {
@@ -60,6 +62,21 @@ impl Ini {
             .get(section)
             .and_then(|entries| entries.get(key));
         super::filled(own.or_else(|| self.defaults.get(key))?.as_str())
+    }
+
+    /// All sections with their entries, those of `[DEFAULT]` in each.
+    pub(super) fn into_tree(self) -> Tree {
+        let Self { defaults, sections } = self;
+        let texts = |entries: BTreeMap<String, String>| {
+            let texts = entries.into_iter();
+            Tree::Map(texts.map(|(key, text)| (key, Tree::Text(text))).collect())
+        };
+        let sections = sections.into_iter().map(|(name, own)| {
+            let mut entries = defaults.clone();
+            entries.extend(own);
+            (name, texts(entries))
+        });
+        Tree::Map(sections.collect())
     }
 
     /// The names of the sections.

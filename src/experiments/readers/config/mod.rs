@@ -1,13 +1,19 @@
-//! An experiment's configuration: as far as lists and details of experiments and jobs need it.
+//! An experiment's configuration.
 //!
-//! Autosubmit 3 keeps five INI files ([`ini`]), Autosubmit 4 any number of YAML files ([`yaml`]). Both become a
-//! [`ConfigSummary`] of values as written; [`ConfigSummary::resolve`] applies the defaults that a job gets.
+//! Autosubmit 3 keeps five INI files ([`ini`]), Autosubmit 4 any number of YAML files ([`yaml`]) which it unites
+//! ([`load`]). Both become a [`Configuration`], the whole of it as Autosubmit sees it; and a [`ConfigSummary`] of what
+//! lists and details of experiments and jobs need, of which [`ConfigSummary::resolve`] applies the defaults that a job
+//! gets.
 
 mod as3;
 mod as4;
 mod ini;
+mod load;
+mod loops;
+mod normal;
 mod numbers;
 mod tree;
+mod variables;
 mod yaml;
 
 use std::{collections::BTreeMap, io::Read};
@@ -28,7 +34,22 @@ pub enum ConfigForm {
     As4,
 }
 
-/// The parts of a configuration that labql shows. Texts are as written, with `%VARIABLES%` replaced.
+/// A whole configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Configuration {
+    /// The generation.
+    pub form: ConfigForm,
+    /// What its files say, as JSON: united, in their normal form, with loops unrolled and variables replaced. What
+    /// Autosubmit's server adds of its own is not in it, and the experiment's folder is `%ROOTDIR%`. For Autosubmit 3 the
+    /// sections of each of the five files.
+    pub tree: serde_json::Value,
+    /// The files that were read, relative to the root.
+    pub files: Vec<String>,
+    /// What could not be read, or makes no sense.
+    pub problems: Vec<Problem>,
+}
+
+/// The parts of a configuration that the mirror keeps. Texts are as written, with `%VARIABLES%` replaced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigSummary {
     /// The generation.
@@ -185,6 +206,11 @@ impl ConfigSummary {
         }
     }
 
+    /// The platform of this name. Case is ignored where nothing fits exactly.
+    pub fn platform(&self, name: &str) -> Option<&PlatformConfig> {
+        find(&self.platforms, name)
+    }
+
     /// The values that apply to the jobs of a section: its own, else those of its platform, else Autosubmit's
     /// defaults. None if there is no such section. Case is ignored where nothing fits exactly.
     pub fn resolve(&self, section: &str) -> Option<SectionSettings> {
@@ -253,6 +279,24 @@ pub fn read_config(root: &Root, expid: &Expid) -> Result<ConfigSummary, SourceEr
     match root.resolve(&format!("{expid}/conf/expdef_{expid}.conf")) {
         Err(SourceError::Missing) => as4::read(root, expid),
         _ => Ok(as3::read(root, expid)),
+    }
+}
+
+/// Reads the whole configuration of an experiment. A file that cannot be read is a problem; the others still count.
+///
+/// `description` is what the central database says that the experiment is: Autosubmit 4 makes it a part of the
+/// configuration.
+///
+/// # Errors
+/// As for [`read_config`].
+pub fn read_configuration(
+    root: &Root,
+    expid: &Expid,
+    description: &str,
+) -> Result<Configuration, SourceError> {
+    match root.resolve(&format!("{expid}/conf/expdef_{expid}.conf")) {
+        Err(SourceError::Missing) => as4::read_whole(root, expid, description),
+        _ => Ok(as3::read_whole(root, expid)),
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-/// A node. Numbers are kept as text: Autosubmit's getters want text anyway.
+use serde_json::{Number, Value};
+
+/// A node.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tree {
     Null,
     Bool(bool),
+    Number(Number),
     Text(String),
     List(Vec<Self>),
     Map(BTreeMap<String, Self>),
@@ -40,6 +43,7 @@ impl Tree {
     pub(super) fn text(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text.clone()),
+            Self::Number(number) => Some(number.to_string()),
             Self::Bool(flag) => Some(flag.to_string()),
             Self::Null | Self::List(_) | Self::Map(_) => None,
         }
@@ -54,7 +58,85 @@ impl Tree {
                 "false" | "no" | "off" | "0" => Some(false),
                 _ => None,
             },
+            Self::Number(number) => match number.as_i64() {
+                Some(1) => Some(true),
+                Some(0) => Some(false),
+                _ => None,
+            },
             Self::Null | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// Its entries, if it is a map.
+    pub(super) fn map_mut(&mut self) -> Option<&mut BTreeMap<String, Self>> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The map at a key of this map, which is made if there is none.
+    pub(super) fn child_map(&mut self, key: &str) -> Option<&mut BTreeMap<String, Self>> {
+        let map = self.map_mut()?;
+        map.entry(key.to_owned())
+            .or_insert_with(Self::new)
+            .map_mut()
+    }
+
+    /// Sets a key of this map.
+    pub(super) fn set(&mut self, key: &str, value: Self) {
+        if let Self::Map(map) = self {
+            map.insert(key.to_owned(), value);
+        }
+    }
+
+    /// How many nodes it has.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::List(items) => items.iter().map(Self::size).sum::<usize>() + 1,
+            Self::Map(map) => map.values().map(Self::size).sum::<usize>() + 1,
+            _ => 1,
+        }
+    }
+
+    /// Visits the texts, in the order of [`Tree::texts_mut`].
+    pub(super) fn texts(&self, visit: &mut impl FnMut(&str)) {
+        match self {
+            Self::Text(text) => visit(text),
+            Self::List(items) => items.iter().for_each(|item| item.texts(visit)),
+            Self::Map(map) => map.values().for_each(|item| item.texts(visit)),
+            Self::Null | Self::Bool(_) | Self::Number(_) => {}
+        }
+    }
+
+    /// Visits the texts to change them.
+    pub(super) fn texts_mut(&mut self, visit: &mut impl FnMut(&mut String)) {
+        match self {
+            Self::Text(text) => visit(text),
+            Self::List(items) => items.iter_mut().for_each(|item| item.texts_mut(visit)),
+            Self::Map(map) => map.values_mut().for_each(|item| item.texts_mut(visit)),
+            Self::Null | Self::Bool(_) | Self::Number(_) => {}
+        }
+    }
+
+    /// As Python writes it inside of a text; none for what is nothing there.
+    pub(super) fn python(&self) -> String {
+        match self {
+            Self::Null => "None".into(),
+            Self::Bool(true) => "True".into(),
+            Self::Bool(false) => "False".into(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) if text.contains('\'') && !text.contains('"') => format!("\"{text}\""),
+            Self::Text(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+            Self::List(items) => {
+                let items: Vec<_> = items.iter().map(Self::python).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Self::Map(map) => {
+                let entry = |(key, value): (&String, &Self)| format!("'{key}': {}", value.python());
+                let entries: Vec<_> = map.iter().map(entry).collect();
+                format!("{{{}}}", entries.join(", "))
+            }
         }
     }
 
@@ -93,6 +175,23 @@ impl Tree {
     pub(super) fn remove(&mut self, key: &str) {
         if let Self::Map(map) = self {
             map.remove(key);
+        }
+    }
+}
+
+impl From<Tree> for Value {
+    fn from(tree: Tree) -> Self {
+        match tree {
+            Tree::Null => Self::Null,
+            Tree::Bool(flag) => Self::Bool(flag),
+            Tree::Number(number) => Self::Number(number),
+            Tree::Text(text) => Self::String(text),
+            Tree::List(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            Tree::Map(map) => Self::Object(
+                map.into_iter()
+                    .map(|(key, value)| (key, value.into()))
+                    .collect(),
+            ),
         }
     }
 }

@@ -96,11 +96,13 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Tree, E> {
-        self.text(value.to_string())
+        self.spend(0)?;
+        Ok(Tree::Number(value.into()))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Tree, E> {
-        self.text(value.to_string())
+        self.spend(0)?;
+        Ok(Tree::Number(value.into()))
     }
 
     fn visit_i128<E: de::Error>(self, value: i128) -> Result<Tree, E> {
@@ -112,7 +114,14 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Tree, E> {
-        self.text(value.to_string())
+        match serde_json::Number::from_f64(value) {
+            Some(number) => {
+                self.spend(0)?;
+                Ok(Tree::Number(number))
+            }
+            // JSON knows neither infinity nor what is no number.
+            None => self.text(value.to_string()),
+        }
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Tree, E> {
@@ -135,7 +144,12 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut merged = Vec::new();
         while let Some(key) = entries.next_key_seed(self)? {
             let value = entries.next_value_seed(self)?;
-            match key.text() {
+            // As Python spells it.
+            let key = match key {
+                Tree::Null => Some("NONE".to_owned()),
+                key => key.text(),
+            };
+            match key {
                 // A merge key: what it gives is overridden by the map's own keys.
                 Some(key) if key == "<<" => match value {
                     Tree::List(items) => merged.extend(items),

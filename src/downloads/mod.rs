@@ -1,0 +1,338 @@
+//! Files over HTTP: the logs of experiments, whole or in ranges, behind the same guard as everything else.
+//!
+//! | path | |
+//! | --- | --- |
+//! | `/files/experiments/{expid}/logs/{name}` | a log of a job |
+//! | `/files/experiments/{expid}/aslogs/{name}` | a log of Autosubmit itself |
+//!
+//! A file is sent as it is stored, in pieces: neither its size nor the speed of a client costs memory. With `?decompress`
+//! a file that is compressed (gzip, xz) is unpacked on the way, and then has no ranges.
+
+#![expect(clippy::result_large_err, reason = "what is refused is an answer too")]
+
+mod body;
+mod conditions;
+mod range;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRef, Path, RawQuery, State};
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, RANGE, RETRY_AFTER,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use nix::libc;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::conditions::Verdict;
+use self::range::Range;
+use crate::experiments::read::logs;
+use crate::experiments::readers::{Compression, LogFolder, OpenLog, SourceError};
+use crate::failure::Failure;
+use crate::graphql::context::Services;
+use crate::graphql::error::ErrorCode;
+use crate::http::{Authenticated, HttpState, fault, refusal};
+use crate::links;
+
+/// Files that are sent at once; each holds a file descriptor and a piece of its content.
+const MOST_DOWNLOADS: usize = 256;
+/// Files that are unpacked at once; each decoder may hold as much memory as the file asks for, up to 128 MiB.
+const MOST_UNPACKED: usize = 4;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Downloads {
+    http: HttpState,
+    services: Services,
+    sent: Arc<Semaphore>,
+    unpacked: Arc<Semaphore>,
+}
+
+impl FromRef<Downloads> for HttpState {
+    fn from_ref(downloads: &Downloads) -> Self {
+        downloads.http.clone()
+    }
+}
+
+/// The routes of files.
+pub fn router(http: HttpState, services: Services) -> Router {
+    let downloads = Downloads {
+        http,
+        services,
+        sent: Arc::new(Semaphore::new(MOST_DOWNLOADS)),
+        unpacked: Arc::new(Semaphore::new(MOST_UNPACKED)),
+    };
+    Router::new()
+        .route(links::JOB_LOG, get(job_log))
+        .route(links::AUTOSUBMIT_LOG, get(autosubmit_log))
+        .route("/files/{*path}", get(nothing))
+        .with_state(downloads)
+}
+
+type Names = Result<Path<(String, String)>, PathRejection>;
+
+async fn job_log(
+    State(downloads): State<Downloads>,
+    viewer: Authenticated,
+    names: Names,
+    asked: Asked,
+) -> Response {
+    log(&downloads, &viewer, LogFolder::Jobs, names, &asked).await
+}
+
+async fn autosubmit_log(
+    State(downloads): State<Downloads>,
+    viewer: Authenticated,
+    names: Names,
+    asked: Asked,
+) -> Response {
+    log(&downloads, &viewer, LogFolder::Autosubmit, names, &asked).await
+}
+
+/// Nobody learns which paths there are without a token.
+async fn nothing(State(downloads): State<Downloads>, viewer: Authenticated) -> Response {
+    downloads.check_read(&viewer).err().unwrap_or_else(no_file)
+}
+
+/// The parts of a request that decide on the form of the answer.
+#[derive(axum::extract::FromRequestParts)]
+struct Asked {
+    method: Method,
+    headers: HeaderMap,
+    query: RawQuery,
+}
+
+impl Asked {
+    /// `?decompress` or `?decompress=true`.
+    fn decompress(&self) -> bool {
+        let query = self.query.0.as_deref().unwrap_or_default();
+        query
+            .split('&')
+            .any(|pair| matches!(pair, "decompress" | "decompress=" | "decompress=true"))
+    }
+
+    /// Ranges are defined for GET alone (RFC 9110, 14.2).
+    fn range(&self, etag: &HeaderValue, size: u64) -> Range {
+        let mut sent = self.headers.get_all(RANGE).iter();
+        match (sent.next(), sent.next()) {
+            (Some(value), None)
+                if self.method == Method::GET && conditions::allow_range(&self.headers, etag) =>
+            {
+                range::parse(value.as_bytes(), size)
+            }
+            _ => Range::Whole,
+        }
+    }
+}
+
+impl Downloads {
+    fn check_read(&self, viewer: &Authenticated) -> Result<(), Response> {
+        let level = self.services.protection;
+        level.check_read(&viewer.0).map_err(|refused| {
+            let code = ErrorCode::Unauthenticated;
+            refusal(StatusCode::UNAUTHORIZED, code, refused.to_string())
+        })
+    }
+
+    async fn open(&self, folder: LogFolder, expid: &str, name: &str) -> Result<OpenLog, Response> {
+        if expid.contains('\0') || name.contains(['/', '\0']) || matches!(name, "" | "." | "..") {
+            return Err(bad_name());
+        }
+        let root = logs::root_of(&self.services.database, expid).await;
+        let root = root.map_err(failed)?.ok_or_else(no_file)?;
+        let opened = logs::open(root, expid, folder, name).await;
+        opened.map_err(|error| broken(&error))
+    }
+}
+
+async fn log(
+    downloads: &Downloads,
+    viewer: &Authenticated,
+    folder: LogFolder,
+    names: Names,
+    asked: &Asked,
+) -> Response {
+    let answer = async {
+        downloads.check_read(viewer)?;
+        let Path((expid, name)) = names.map_err(|_| bad_name())?;
+        let sent = place(&downloads.sent)?;
+        let log = downloads.open(folder, &expid, &name).await?;
+        match log.compression {
+            Some(compression) if asked.decompress() => {
+                let unpacked = place(&downloads.unpacked)?;
+                unpack(asked, log, compression, &name, (sent, unpacked)).await
+            }
+            _ => send(asked, log, &name, sent).await,
+        }
+    };
+    answer.await.unwrap_or_else(|refused| refused)
+}
+
+/// A file as it is stored, or a range of it.
+async fn send(
+    asked: &Asked,
+    log: OpenLog,
+    name: &str,
+    place: OwnedSemaphorePermit,
+) -> Result<Response, Response> {
+    let size = log.stamp.size;
+    let etag = etag(&log, "");
+    let mut headers = headers(media_type(log.compression), &etag, name);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(answer) = decided(asked, &etag, &headers) {
+        return Ok(answer);
+    }
+    let (status, from, length) = match asked.range(&etag, size) {
+        Range::Whole => (StatusCode::OK, 0, size),
+        Range::Part { first, last } => {
+            headers.insert(CONTENT_RANGE, text(&format!("bytes {first}-{last}/{size}")));
+            (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
+        }
+        Range::Unsatisfiable => {
+            let message = format!("the file has {size} bytes");
+            let status = StatusCode::RANGE_NOT_SATISFIABLE;
+            let mut refused = refusal(status, ErrorCode::BadInput, message);
+            let of = text(&format!("bytes */{size}"));
+            refused.headers_mut().insert(CONTENT_RANGE, of);
+            return Err(refused);
+        }
+    };
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let body = body::stored(log.file, from, length, place).await;
+    let body = body.map_err(|error| broken(&error.into()))?;
+    Ok((status, headers, body).into_response())
+}
+
+/// The content of a compressed file.
+async fn unpack(
+    asked: &Asked,
+    log: OpenLog,
+    compression: Compression,
+    name: &str,
+    places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+) -> Result<Response, Response> {
+    let etag = etag(&log, "-plain");
+    let name = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".xz"))
+        .unwrap_or(name);
+    let mut headers = headers(media_type(None), &etag, name);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    if let Some(answer) = decided(asked, &etag, &headers) {
+        return Ok(answer);
+    }
+    let body = body::unpacked(log.file, compression, places).await;
+    let body = body.map_err(|error| broken(&error))?;
+    Ok((headers, body).into_response())
+}
+
+/// The answer, if the conditions of the request decide on it without the file's content.
+fn decided(asked: &Asked, etag: &HeaderValue, headers: &HeaderMap) -> Option<Response> {
+    match conditions::verdict(&asked.headers, etag) {
+        Verdict::Send => None,
+        Verdict::NotModified => Some((StatusCode::NOT_MODIFIED, headers.clone()).into_response()),
+        Verdict::Failed => Some(refusal(
+            StatusCode::PRECONDITION_FAILED,
+            ErrorCode::Conflict,
+            "the file has changed",
+        )),
+    }
+}
+
+fn headers(media_type: &'static str, etag: &HeaderValue, name: &str) -> HeaderMap {
+    let disposition = format!("attachment; filename*=UTF-8''{}", links::segment(name));
+    HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (CONTENT_DISPOSITION, text(&disposition)),
+        // For who asked, and only after it was asked whether it is still the same.
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (ETAG, etag.clone()),
+    ])
+}
+
+const fn media_type(compression: Option<Compression>) -> &'static str {
+    match compression {
+        None => "text/plain; charset=utf-8",
+        Some(Compression::Gzip) => "application/gzip",
+        Some(Compression::Xz) => "application/x-xz",
+    }
+}
+
+/// A strong validator (RFC 9110, 8.8.1): a file that was written, replaced or touched has another one. What it is made of
+/// cannot be told from it.
+fn etag(log: &OpenLog, form: &str) -> HeaderValue {
+    let hash = Sha256::digest(log.stamp.to_string());
+    let short = hash.iter().copied().take(16).collect::<Vec<u8>>();
+    text(&format!(
+        "\"{}{form}\"",
+        BASE64_URL_SAFE_NO_PAD.encode(short)
+    ))
+}
+
+/// All texts of headers here are made of visible ASCII.
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Response> {
+    Arc::clone(places).try_acquire_owned().map_err(|_full| {
+        let message = "too many files are being sent: try again later";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut refused = refusal(status, ErrorCode::Unavailable, message);
+        let headers = refused.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        refused
+    })
+}
+
+fn bad_name() -> Response {
+    let message = "not the name of a file";
+    refusal(StatusCode::BAD_REQUEST, ErrorCode::BadInput, message)
+}
+
+fn no_file() -> Response {
+    let message = "there is no such file";
+    refusal(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
+}
+
+/// What is not there and what must not be seen look alike.
+fn broken(error: &SourceError) -> Response {
+    match error {
+        SourceError::Missing | SourceError::Hostile(_) | SourceError::Foreign(_) => no_file(),
+        // Links in a circle, or a name that no file can have.
+        SourceError::Unreadable(error)
+            if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENAMETOOLONG)) =>
+        {
+            no_file()
+        }
+        SourceError::Corrupt(_) => {
+            let message = "the file is damaged and cannot be decompressed";
+            refusal(StatusCode::BAD_GATEWAY, ErrorCode::SourceBroken, message)
+        }
+        other => {
+            tracing::warn!(error = %other, "a file that was asked for cannot be read");
+            let message = "the file cannot be read";
+            refusal(StatusCode::BAD_GATEWAY, ErrorCode::SourceBroken, message)
+        }
+    }
+}
+
+fn failed(failure: Failure) -> Response {
+    match failure {
+        Failure::Unavailable(inside) | Failure::Unwritable(inside) => {
+            tracing::error!(error = inside, "the database cannot be reached");
+            let message = "the database cannot be reached just now";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            refusal(status, ErrorCode::Unavailable, message)
+        }
+        other => fault(other),
+    }
+}

@@ -1,0 +1,43 @@
+//! The paths at which files are served.
+
+use std::fmt::Write as _;
+
+/// The route of the logs of jobs.
+pub const JOB_LOG: &str = "/files/experiments/{expid}/logs/{name}";
+/// The route of the logs of Autosubmit itself.
+pub const AUTOSUBMIT_LOG: &str = "/files/experiments/{expid}/aslogs/{name}";
+
+/// The path of a file on a route.
+pub fn path(route: &str, expid: &str, name: &str) -> String {
+    route
+        .replace("{expid}", &segment(expid))
+        .replace("{name}", &segment(name))
+}
+
+/// A name as a segment of a path: all but unreserved characters (RFC 3986, 2.3) is percent-encoded.
+pub fn segment(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            // Writing to a text does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_encoded() {
+        assert_eq!(
+            path(JOB_LOG, "a000", "a000_SIM.1.out"),
+            "/files/experiments/a000/logs/a000_SIM.1.out"
+        );
+        assert_eq!(segment("a b/%ü{name}"), "a%20b%2F%25%C3%BC%7Bname%7D");
+    }
+}
