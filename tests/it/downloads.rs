@@ -358,6 +358,7 @@ async fn what_is_damaged_ends_in_an_error() {
     let (lab, logs) = laboratory();
     let text: String = (0..400_000).map(|line| format!("line {line}\n")).collect();
     let pack = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        #[allow(clippy::single_match_else, reason = "one arm a form of compression")]
         let packed = match name.rsplit('.').next() {
             Some("gz") => {
                 let mut encoder =
@@ -378,7 +379,7 @@ async fn what_is_damaged_ends_in_an_error() {
     for end in ["gz", "xz"] {
         pack(&format!("good.out.{end}"), &|_| {});
         pack(&format!("cut.out.{end}"), &|packed| {
-            packed.truncate(packed.len() * 9 / 10)
+            packed.truncate(packed.len() * 9 / 10);
         });
         pack(&format!("bad.out.{end}"), &|packed| {
             let middle = packed.len() * 9 / 10;

@@ -183,7 +183,7 @@ async fn statistics_of_a_section_and_of_the_last_hours(mut lab: Lab) {
         }
     }
     let write = |job: &str, text: &[u8]| {
-        fs::write(tmp.join(format!("{job}_TOTAL_STATS")), text).expect("a file")
+        fs::write(tmp.join(format!("{job}_TOTAL_STATS")), text).expect("a file");
     };
     let recent = chrono::Local::now().format("%Y%m%d%H%M%S").to_string();
     write("a000_20000101_fc00_1_SIM", b"20260101000000 20260101000100 20260101000200 FAILED\n20260101000300 20260101000310 20260101000410 COMPLETED");
