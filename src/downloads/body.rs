@@ -1,6 +1,5 @@
 //! Bodies that are read as they are sent. A client that goes away takes its file and its places with it.
 
-use std::fs::File;
 use std::io::{self, Read, SeekFrom};
 
 use axum::body::Body;
@@ -11,23 +10,26 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
-use crate::experiments::readers::{Compression, SourceError, decompressed};
+use crate::experiments::readers::{Compression, OpenFile, SourceError, count_bytes, decompressed};
 
 /// How much of a file is read at once, in bytes.
 const PIECE: usize = 64 << 10;
 
 /// So many bytes of a file. If it has become shorter meanwhile, the answer breaks off.
 pub async fn stored(
-    file: File,
+    file: OpenFile,
     from: u64,
     length: u64,
     place: OwnedSemaphorePermit,
 ) -> io::Result<Body> {
-    let mut file = tokio::fs::File::from_std(file);
+    let mut file = tokio::fs::File::from_std(file.into_std());
     file.seek(SeekFrom::Start(from)).await?;
     let pieces = ReaderStream::with_capacity(file.take(length), PIECE);
-    let held = pieces.inspect(move |_| {
+    let held = pieces.inspect(move |piece| {
         let _ = &place;
+        if let Ok(bytes) = piece {
+            count_bytes(bytes.len() as u64);
+        }
     });
     Ok(Body::from_stream(held))
 }
@@ -37,7 +39,7 @@ type Decoder = Box<dyn Read + Send>;
 /// The content of a compressed file. Its first piece is unpacked before there is an answer, so that a file that is damaged
 /// from the beginning is told of; damage further on breaks the answer off, so that nobody takes a part for the whole.
 pub async fn unpacked(
-    file: File,
+    file: OpenFile,
     compression: Compression,
     places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 ) -> Result<Body, SourceError> {

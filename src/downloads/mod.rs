@@ -148,7 +148,7 @@ impl Downloads {
         }
         let root = logs::root_of(&self.services.database, expid).await;
         let root = root.map_err(failed)?.ok_or_else(no_file)?;
-        let opened = logs::open(root, expid, folder, name).await;
+        let opened = logs::open(root, folder, name).await;
         opened.map_err(|error| broken(&error))
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | sign | holds for |
 //! | --- | --- |
-//! | a line was written to a log of a run (`tmp/ASLOGS/*_run.log`) | 5 minutes |
+//! | a line was written to a log of a run (`tmp/ASLOGS/*_run.log`; before Autosubmit 3.13 `tmp/*_run.log`) | 5 minutes |
 //! | the job list was saved, and the scheduler has a job of it (SUBMITTED, QUEUING, RUNNING) | 10 minutes |
 //! | the central database said that a run begins, and there is no log of a run to be seen | 5 minutes |
 //!

@@ -143,6 +143,7 @@ async fn experiments(lab: Lab) {
         let job = run(&server, EXPERIMENTS, "JobDetail", variables).await;
         insta::assert_json_snapshot!(format!("job_detail_{name}"), redacted(job, &["tail"]));
     }
+    whole(&server, "a5lg").await;
     let missing = run(
         &server,
         EXPERIMENTS,
@@ -151,6 +152,96 @@ async fn experiments(lab: Lab) {
     )
     .await;
     assert_eq!(missing, json!({ "experiment": null }));
+}
+
+/// What an experiment is made of, as pages about one ask for it: all of it belongs together.
+async fn whole(server: &Server, expid: &str) {
+    let of = async |operation: &str, mut variables: Value| {
+        variables["expid"] = expid.into();
+        run(server, EXPERIMENTS, operation, variables).await["experiment"].take()
+    };
+    let list = |value: &Value| value.as_array().cloned().expect("a list");
+    let jobs = of("Jobs", json!({ "first": 1000 })).await["jobs"].take();
+    let detail = of("ExperimentDetail", json!({})).await;
+
+    let graph = of("Workflow", json!({ "groupBy": "STATUS" })).await["graph"].take();
+    let of_nodes = |node: &Value| json!([node["job"]["name"], node["job"]["status"]]);
+    let of_jobs = |job: &Value| json!([job["name"], job["status"]]);
+    let nodes: Vec<_> = list(&graph["nodes"]).iter().map(of_nodes).collect();
+    assert_eq!(
+        nodes,
+        list(&jobs["nodes"]).iter().map(of_jobs).collect::<Vec<_>>()
+    );
+    let children = |job: &Value| list(&job["children"]).len();
+    let edges: usize = list(&jobs["nodes"]).iter().map(children).sum();
+    assert_eq!(list(&graph["edges"]).len(), edges);
+    let counted = |groups: &Value| -> i64 {
+        let counts = list(groups)
+            .into_iter()
+            .flat_map(|group| list(&group["jobCounts"]));
+        counts
+            .map(|count| count["count"].as_i64().expect("a number"))
+            .sum()
+    };
+    let all = jobs["totalCount"].as_i64().expect("a number");
+    assert_eq!(counted(&graph["groups"]), all);
+    assert!(
+        graph["svg"]
+            .as_str()
+            .is_some_and(|svg| svg.contains("<svg"))
+    );
+
+    for by in [Value::Null, json!(["STATUS", "SECTION"]), json!(["CHUNK"])] {
+        let tree = of("Tree", json!({ "by": by })).await["jobTree"].take();
+        assert_eq!(counted(&tree), all, "{by}");
+        let inside: i64 = list(&tree)
+            .iter()
+            .map(|folder| counted(&folder["children"]))
+            .sum();
+        assert_eq!(inside, if by == json!(["CHUNK"]) { 0 } else { all }, "{by}");
+    }
+
+    let performance = of("Performance", json!({})).await["performance"].take();
+    let considered = list(&performance["considered"]);
+    assert!(considered.len() > 10, "{performance}");
+    for job in &considered {
+        assert!(
+            job["sypd"].as_f64() > Some(0.0) && job["processors"].as_i64() > Some(0),
+            "{job}"
+        );
+    }
+    assert!(
+        performance["sypd"].as_f64() > performance["asypd"].as_f64(),
+        "{performance}"
+    );
+    let newest = &detail["runs"]["nodes"][0]["performance"];
+    assert!(newest["sypd"].as_f64() > Some(0.0), "{newest}");
+
+    let configured = of("Configuration", json!({})).await;
+    let both = &configured["configuration"];
+    assert!(
+        both["filesystem"].is_object() && both["currentRun"].is_object(),
+        "{both}"
+    );
+    assert!(both["differences"].is_array());
+    let used = list(&configured["statistics"]["jobs"]);
+    assert!(
+        used.iter().any(|job| job["completedCount"] == 1),
+        "{used:?}"
+    );
+    assert!(
+        configured["eta"]["chunksTotal"].as_i64() > Some(0),
+        "{}",
+        configured["eta"]
+    );
+    let log = &configured["log"];
+    assert!(
+        log["name"]
+            .as_str()
+            .is_some_and(|name| name.ends_with("_run.log")),
+        "{log}"
+    );
+    assert!(!list(&log["tail"]).is_empty());
 }
 
 async fn nodes_and_updates(mut lab: Lab) {

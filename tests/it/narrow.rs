@@ -88,12 +88,12 @@ async fn fields_tell_the_same_alone(mut lab: Lab) {
     for (of, list, path) in [
         (
             "Experiment",
-            "experiments { nodes { X } }",
+            "experiments(first: 5) { nodes { X } }",
             "/experiments/nodes",
         ),
         (
             "Experiment",
-            "experiments { nodes: edges { node { X } } }",
+            "experiments(first: 5) { nodes: edges { node { X } } }",
             "/experiments/nodes",
         ),
         (
@@ -108,7 +108,7 @@ async fn fields_tell_the_same_alone(mut lab: Lab) {
         ),
         (
             "Job",
-            "experiments { nodes { jobs(first: 3) { nodes { X } } } }",
+            "experiments(first: 5) { nodes { jobs(first: 3) { nodes { X } } } }",
             "/experiments/nodes/0/jobs/nodes",
         ),
         (

@@ -1,6 +1,6 @@
 //! The history of an experiment: its runs and every attempt at its jobs; and the metrics that its users define.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
 use rusqlite::{Connection, Transaction, params};
 use serde_json::{Value, json};
@@ -144,8 +144,10 @@ fn insert_attempts(database: &Transaction<'_>, scene: &Scene<'_>) -> rusqlite::R
             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?24, ?25, ?26, ?27, NULL, NULL{late})"
     ))?;
     let mut newest = vec![0; scene.workflow.jobs.len()];
+    let mut tried = HashSet::new();
     for attempt in &scene.timeline.attempts {
         newest[attempt.job] = attempt.earlier;
+        tried.insert((attempt.job, attempt.run, attempt.fail_count));
     }
     // Old versions count attempts from 1.
     let first = i64::from(schema == HistorySchema::V17);
@@ -168,6 +170,13 @@ fn insert_attempts(database: &Transaction<'_>, scene: &Scene<'_>) -> rusqlite::R
             attempt.finish + 15
         } else {
             attempt.start.max(attempt.submit)
+        };
+        // Logs are put aside when the job is tried again in the same run.
+        let again = (attempt.job, attempt.run, attempt.fail_count + 1);
+        let put_aside = if tried.contains(&again) {
+            format!("_attempt_{}", attempt.fail_count + 1)
+        } else {
+            String::new()
         };
         insert.execute(params_from(
             schema,
@@ -200,8 +209,8 @@ fn insert_attempts(database: &Transaction<'_>, scene: &Scene<'_>) -> rusqlite::R
                 measured.nodes.into(),
                 attempt.run.into(),
                 rss.into(),
-                format!("{}.out", scene.log_name(attempt)).into(),
-                format!("{}.err", scene.log_name(attempt)).into(),
+                format!("{}.out{put_aside}", scene.log_name(attempt)).into(),
+                format!("{}.err{put_aside}", scene.log_name(attempt)).into(),
                 i64::from(if attempt.finish > 0 { 2 } else { 0 }).into(),
                 commit(scene).into(),
                 job.split.map(i64::from).into(),

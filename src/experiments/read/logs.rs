@@ -1,15 +1,16 @@
 //! The logs of jobs, read from the root when they are asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
 use tokio::sync::Semaphore;
 
-use crate::database::Database;
-use crate::entity::{experiment, source};
+use crate::database::{Database, is_one_of};
+use crate::entity::{experiment, job, source};
 use crate::experiments::readers::{
-    self, Expid, LogFile, LogFolder, LogStream, OpenLog, Root, SourceError,
+    self, Expid, JobLogName, LogFile, LogFolder, OpenLog, Root, SourceError,
 };
 use crate::failure::Failure;
 
@@ -18,25 +19,44 @@ use crate::failure::Failure;
 const READERS: usize = 4;
 static READS: Semaphore = Semaphore::const_new(READERS);
 
-/// Where a root is, and into which folders its symbolic links may lead.
+/// The most logs of one job of which is told.
+pub const MOST_OF_JOB: usize = 1000;
+
+/// Where an experiment's root is, and into which folders its symbolic links may lead.
 #[derive(Clone, Debug)]
 pub struct RootFolders {
     root: PathBuf,
     allowed: Vec<PathBuf>,
+    expid: Arc<str>,
 }
 
 impl RootFolders {
-    fn of(source: source::Model) -> Self {
+    fn new(location: String, allowed: &str, expid: &str) -> Self {
         Self {
-            root: source.location.into(),
-            allowed: serde_json::from_str(&source.allowed_folders).unwrap_or_default(),
+            root: location.into(),
+            allowed: serde_json::from_str(allowed).unwrap_or_default(),
+            expid: expid.into(),
         }
     }
 
+    fn of(source: source::Model, experiment: &experiment::Model) -> Self {
+        Self::new(source.location, &source.allowed_folders, &experiment.expid)
+    }
+
+    /// The expid of the experiment, as text.
+    pub fn expid_text(&self) -> &str {
+        &self.expid
+    }
+
+    /// The experiment.
+    pub(super) fn expid(&self) -> Result<Expid, SourceError> {
+        Expid::parse(&self.expid)
+    }
+
     /// Opens the root. A folder that is gone, such as a disk that is not mounted, lets nothing in.
-    pub(super) fn open(self) -> Result<Root, SourceError> {
-        let root = Root::new(self.root)?;
-        Ok(self.allowed.into_iter().fold(root, |root, folder| {
+    pub(super) fn open(&self) -> Result<Root, SourceError> {
+        let root = Root::new(&self.root)?;
+        Ok(self.allowed.iter().fold(root, |root, folder| {
             let wider = root.clone().allow(folder);
             wider.unwrap_or(root)
         }))
@@ -55,7 +75,9 @@ pub async fn roots_of(
         .await?;
     Ok(found
         .into_iter()
-        .filter_map(|(experiment, source)| Some((experiment.id, RootFolders::of(source?))))
+        .filter_map(|(experiment, source)| {
+            Some((experiment.id, RootFolders::of(source?, &experiment)))
+        })
         .collect())
 }
 
@@ -66,42 +88,122 @@ pub async fn root_of(database: &Database, expid: &str) -> Result<Option<RootFold
         .find_also_related(source::Entity)
         .one(database.read())
         .await?;
-    Ok(found.and_then(|(_, source)| source).map(RootFolders::of))
+    Ok(found.and_then(|(experiment, source)| Some(RootFolders::of(source?, &experiment))))
 }
 
 /// Opens a log, to read the whole of it.
 pub async fn open(
     root: RootFolders,
-    expid: &str,
     folder: LogFolder,
     name: &str,
 ) -> Result<OpenLog, SourceError> {
-    let (expid, name) = (Expid::parse(expid)?, name.to_owned());
-    blocking(move || readers::open_log(&root.open()?, &expid, folder, &name)).await
+    let name = name.to_owned();
+    blocking(move || readers::open_log(&root.open()?, &root.expid()?, folder, &name)).await
 }
 
-/// The newest log of a job.
-pub async fn newest(
+/// What is known of a log by its name; none if there is no such file.
+pub async fn find(
     root: RootFolders,
-    expid: &str,
-    job: &str,
-    stream: LogStream,
+    folder: LogFolder,
+    name: &str,
 ) -> Result<Option<LogFile>, SourceError> {
-    let (expid, job) = (Expid::parse(expid)?, job.to_owned());
-    blocking(move || readers::newest_log(&root.open()?, &expid, &job, stream)).await
+    let name = name.to_owned();
+    blocking(move || readers::find_log(&root.open()?, &root.expid()?, folder, &name)).await
+}
+
+/// The log of a job that a history names. It does not know whether the log was compressed later. None if there is no such
+/// file, or the name could not be that of one.
+pub async fn find_recorded(root: RootFolders, name: &str) -> Result<Option<LogFile>, SourceError> {
+    let names = ["", ".gz", ".xz"].map(|ending| format!("{name}{ending}"));
+    blocking(move || {
+        let (root, expid) = (root.open()?, root.expid()?);
+        for name in names {
+            match readers::find_log(&root, &expid, LogFolder::Jobs, &name) {
+                Ok(None) | Err(SourceError::Hostile(_)) => {}
+                found => return found,
+            }
+        }
+        Ok(None)
+    })
+    .await
+}
+
+/// What is known of these logs; those that have gone meanwhile, and what is not a log, are left out.
+pub async fn find_all(
+    root: RootFolders,
+    names: Vec<JobLogName>,
+) -> Result<Vec<(JobLogName, LogFile)>, SourceError> {
+    blocking(move || {
+        let (root, expid) = (root.open()?, root.expid()?);
+        let found = names.into_iter().filter_map(|name| {
+            let file = readers::find_log(&root, &expid, LogFolder::Jobs, &name.name);
+            Some((name, file.ok().flatten()?))
+        });
+        Ok(found.take(MOST_OF_JOB).collect())
+    })
+    .await
 }
 
 /// The last lines of a log.
 pub async fn tail(
     root: RootFolders,
-    expid: &str,
-    file: &str,
+    folder: LogFolder,
+    name: &str,
     lines: usize,
 ) -> Result<Vec<String>, SourceError> {
-    let (expid, file) = (Expid::parse(expid)?, file.to_owned());
-    blocking(move || readers::tail(&root.open()?, &expid, &file, lines))
+    let name = name.to_owned();
+    blocking(move || readers::tail(&root.open()?, &root.expid()?, folder, &name, lines))
         .await
         .map(|tail| tail.lines)
+}
+
+/// The logs of a job by their names, or why they cannot be told.
+pub type NamesOfJob = Result<Arc<[JobLogName]>, Arc<str>>;
+
+/// The logs of jobs, by the row ids of the jobs; jobs without any are left out. One statement, and one look through the log
+/// folder of each experiment.
+pub async fn of_jobs(
+    database: &Database,
+    jobs: &[i64],
+) -> Result<HashMap<i64, NamesOfJob>, Failure> {
+    let rows: Vec<(i64, String, String, String, String)> = job::Entity::find()
+        .select_only()
+        .columns([job::Column::Id, job::Column::Name])
+        .column(experiment::Column::Expid)
+        .columns([source::Column::Location, source::Column::AllowedFolders])
+        .join(JoinType::InnerJoin, job::Relation::Experiment.def())
+        .join(JoinType::InnerJoin, experiment::Relation::Source.def())
+        .filter(is_one_of(database, (job::Entity, job::Column::Id), jobs))
+        .into_tuple()
+        .all(database.read())
+        .await?;
+    let mut experiments: HashMap<String, (RootFolders, HashMap<String, i64>)> = HashMap::new();
+    for (id, name, expid, location, allowed) in rows {
+        let known = experiments.entry(expid);
+        let (_, jobs) = known.or_insert_with_key(|expid| {
+            (RootFolders::new(location, &allowed, expid), HashMap::new())
+        });
+        jobs.insert(name, id);
+    }
+    let mut found = HashMap::new();
+    for (root, jobs) in experiments.into_values() {
+        let names: HashSet<String> = jobs.keys().cloned().collect();
+        let logs = blocking(move || readers::job_logs(&root.open()?, &root.expid()?, &names)).await;
+        match logs {
+            Ok(logs) => found.extend(
+                logs.into_iter()
+                    .filter_map(|(job, logs)| Some((*jobs.get(&job)?, Ok(Arc::from(logs))))),
+            ),
+            Err(error) => {
+                let problem: Arc<str> = error.to_string().into();
+                found.extend(
+                    jobs.into_values()
+                        .map(|job| (job, Err(Arc::clone(&problem)))),
+                );
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Runs what reads files on a thread that may block, a few at once.

@@ -8,6 +8,7 @@ pub mod graph;
 pub mod jobs;
 pub mod logs;
 pub mod neighbours;
+pub mod own_logs;
 pub mod performance;
 pub mod problems;
 pub mod runs;

@@ -36,7 +36,7 @@ pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
 }
 
 fn read_file(root: &Root, path: &str) -> Result<(Vec<u8>, DateTime<Utc>), SourceError> {
-    let file = root.open(path)?;
+    let mut file = root.open(path)?;
     let before = file.metadata()?;
     let size = before.len();
     if size > MAX_PICKLE {
@@ -46,7 +46,7 @@ fn read_file(root: &Root, path: &str) -> Result<(Vec<u8>, DateTime<Utc>), Source
         });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    (&file).take(MAX_PICKLE).read_to_end(&mut bytes)?;
+    file.by_ref().take(MAX_PICKLE).read_to_end(&mut bytes)?;
     // Autosubmit puts a new file in the old one's place; whoever writes into the same file is seen here.
     if FileStamp::of(&before) != FileStamp::of(&file.metadata()?) {
         return Err(SourceError::Changing);

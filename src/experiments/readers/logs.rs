@@ -1,21 +1,24 @@
-//! The logs of jobs: `tmp/LOG_<expid>/<job>.<stamp>.{out,err}[.gz|.xz]`, and those of Autosubmit itself: `tmp/ASLOGS`.
+//! The logs of jobs: `tmp/LOG_<expid>/<job>.<stamp>.{out,err}[_attempt_<n>][.gz|.xz]`, and how logs are found and opened.
 
-use std::{
-    collections::VecDeque,
-    fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
-};
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::hash::BuildHasher;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use flate2::read::MultiGzDecoder;
-use liblzma::{read::XzDecoder, stream::Stream};
+use liblzma::read::XzDecoder;
+use liblzma::stream::Stream;
 
-use super::{Expid, FileStamp, Root, SourceError, root::open_regular};
+use super::open_file::OpenFile;
+use super::own_logs::OwnLogName;
+use super::{Expid, FileStamp, Root, SourceError};
 
-/// The most lines that one call gives.
-pub const MAX_LINES: usize = 10_000;
 /// Memory that a compressed file may ask its decoder for, in bytes; `xz -9` takes 65 MiB.
 const MAX_DECODER_MEMORY: u64 = 128 << 20;
+/// The most entries of a folder that are looked at.
+pub(super) const MAX_ENTRIES: usize = 1_000_000;
 
 /// One of the two logs of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,12 +43,13 @@ impl LogStream {
 pub enum LogFolder {
     /// Those of its jobs.
     Jobs,
-    /// Those of Autosubmit itself.
+    /// Those of Autosubmit itself. Before 3.13 Autosubmit kept them in `tmp`, among much else: there nothing but them can be
+    /// opened.
     Autosubmit,
 }
 
 impl LogFolder {
-    fn path(self, root: &Root, expid: &Expid) -> String {
+    pub(super) fn path(self, root: &Root, expid: &Expid) -> String {
         match self {
             Self::Jobs => root.log_folder(expid),
             Self::Autosubmit => root.run_log_folder(expid),
@@ -66,24 +70,26 @@ pub enum Compression {
 #[derive(Debug)]
 pub struct OpenLog {
     /// The file.
-    pub file: File,
+    pub file: OpenFile,
     /// Its size and times.
     pub stamp: FileStamp,
     /// How it is compressed, if it is.
     pub compression: Option<Compression>,
 }
 
-/// Opens a log by its bare name, to read the whole of it.
+/// Opens a log by its bare name, to read the whole of it. Compression is found by the first bytes, not by the name.
 ///
 /// # Errors
-/// As for [`tail_within`].
+/// `Hostile` for anything but the name of a file in the folder (or a link that leads out of it); `Foreign` for what is
+/// not a regular file; `Missing`; `Unreadable`.
 pub fn open_log(
     root: &Root,
     expid: &Expid,
     folder: LogFolder,
     name: &str,
 ) -> Result<OpenLog, SourceError> {
-    let mut file = open_in(root, &folder.path(root, expid), name)?;
+    let (_, path) = locate(root, expid, folder, name)?;
+    let mut file = OpenFile::open(&path)?;
     let compression = compression(&mut file)?;
     let stamp = FileStamp::of(&file.metadata()?);
     Ok(OpenLog {
@@ -98,7 +104,7 @@ pub fn open_log(
 /// # Errors
 /// `Corrupt` if there is no memory for it.
 pub fn decompressed(
-    file: File,
+    file: OpenFile,
     compression: Compression,
 ) -> Result<Box<dyn Read + Send>, SourceError> {
     Ok(match compression {
@@ -112,10 +118,10 @@ pub fn decompressed(
     })
 }
 
-/// A log that exists.
+/// A log that exists, as its folder tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFile {
-    /// Its name in the log folder, for [`tail`].
+    /// Its name in its folder, for [`tail`](super::tail()) and [`open_log`].
     pub name: String,
     /// Where it is, relative to the root.
     pub path: String,
@@ -125,124 +131,235 @@ pub struct LogFile {
     pub modified_at: DateTime<Utc>,
 }
 
-/// The end of a log.
+/// What is known of a log without opening it. None if there is none of this name.
+///
+/// # Errors
+/// As for [`open_log`].
+pub fn find_log(
+    root: &Root,
+    expid: &Expid,
+    folder: LogFolder,
+    name: &str,
+) -> Result<Option<LogFile>, SourceError> {
+    let (relative, path) = match locate(root, expid, folder, name) {
+        Err(SourceError::Missing) => return Ok(None),
+        found => found?,
+    };
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(SourceError::Foreign("not a regular file".into()));
+    }
+    Ok(Some(LogFile {
+        name: name.to_owned(),
+        path: relative,
+        size: metadata.len(),
+        modified_at: metadata.modified()?.into(),
+    }))
+}
+
+/// What the name of a job's log tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tail {
-    /// The last lines, without line ends. What is not UTF-8 becomes U+FFFD.
-    pub lines: Vec<String>,
-    /// Whether there is more before them.
-    pub truncated: bool,
+pub struct JobLogName {
+    /// The name.
+    pub name: String,
+    /// Which of the two it is.
+    pub stream: LogStream,
+    /// The time of the attempt in digits; none where the attempt goes on, or Autosubmit did not come back for its logs: such
+    /// a log is still called as the script wrote it.
+    stamp: Option<String>,
+    /// Whether Autosubmit put it aside for a further attempt at once (`_attempt_<n>`).
+    put_aside: bool,
 }
 
-/// How much work and memory a log may cost, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TailLimits {
-    /// The most that is decompressed to find the end of a file.
-    pub max_decompressed: u64,
-    /// The most that is kept: lines of more than this are cut at their front.
-    pub max_window: u64,
-}
+impl JobLogName {
+    /// The job, and what else the name tells; none for other names: `<job>.<stamp>.{out,err}[_attempt_<n>]` and
+    /// `<job>.cmd.{out,err}[.<n>]`, each perhaps with `.gz` or `.xz`.
+    pub fn parse(name: &str) -> Option<(&str, Self)> {
+        let stem = without_compression(name);
+        let (stem, put_aside) = match stem.rsplit_once("_attempt_") {
+            Some((stem, number)) if is_digits(number) => (stem, true),
+            _ => (stem, false),
+        };
+        let (rest, stream) = match split_stream(stem) {
+            Some(found) => found,
+            None => split_stream(stem.rsplit_once('.').filter(|(_, end)| is_digits(end))?.0)
+                .filter(|(rest, _)| rest.rsplit('.').next() == Some("cmd"))?,
+        };
+        let (job, stamp) = rest.rsplit_once('.')?;
+        let stamp = match stamp {
+            "cmd" => None,
+            digits if is_digits(digits) => Some(digits.to_owned()),
+            _ => return None,
+        };
+        let name = name.to_owned();
+        let found = Self {
+            name,
+            stream,
+            stamp,
+            put_aside,
+        };
+        (!job.is_empty()).then_some((job, found))
+    }
 
-impl Default for TailLimits {
-    fn default() -> Self {
-        Self {
-            max_decompressed: 256 << 20,
-            max_window: 1 << 20,
-        }
+    /// Whether it can be the newest log of its job.
+    pub fn is_whole(&self) -> bool {
+        self.stamp.is_some() && !self.put_aside
     }
 }
 
-/// The newest log of a job: the last name in byte order, as the names carry the time. None if it has no log.
+/// `<rest>.<out|err>`
+fn split_stream(stem: &str) -> Option<(&str, LogStream)> {
+    let (rest, extension) = stem.rsplit_once('.')?;
+    [LogStream::Out, LogStream::Err]
+        .into_iter()
+        .find(|stream| stream.extension() == extension)
+        .map(|stream| (rest, stream))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A name without `.gz` or `.xz`.
+pub(super) fn without_compression(name: &str) -> &str {
+    name.strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".xz"))
+        .unwrap_or(name)
+}
+
+/// The logs of these jobs, by job: those that go on first, then by the times in their names, the newest first. The folder is
+/// gone through once.
 ///
 /// # Errors
-/// [`SourceError`] if the log folder cannot be read.
+/// [`SourceError`] if the log folder is there and cannot be read.
+pub fn job_logs(
+    root: &Root,
+    expid: &Expid,
+    jobs: &HashSet<String, impl BuildHasher>,
+) -> Result<HashMap<String, Vec<JobLogName>>, SourceError> {
+    let mut found: HashMap<String, Vec<JobLogName>> = HashMap::new();
+    let names = match names_in(root, expid, &root.log_folder(expid), MAX_ENTRIES) {
+        Err(SourceError::Missing) => return Ok(found),
+        names => names?,
+    };
+    for name in names {
+        if let Some((job, log)) = JobLogName::parse(&name).filter(|(job, _)| jobs.contains(*job)) {
+            found.entry(job.to_owned()).or_default().push(log);
+        }
+    }
+    for logs in found.values_mut() {
+        logs.sort_by(|left, right| {
+            let key = |log: &JobLogName| (log.stamp.is_none(), log.stamp.clone());
+            key(right)
+                .cmp(&key(left))
+                .then_with(|| left.name.cmp(&right.name))
+        });
+    }
+    Ok(found)
+}
+
+/// The newest of a job's logs of a stream: the last name in byte order, as the names carry the time.
+pub fn newest_of(logs: &[JobLogName], stream: LogStream) -> Option<&JobLogName> {
+    logs.iter()
+        .filter(|log| log.stream == stream && log.is_whole())
+        .max_by(|left, right| left.name.cmp(&right.name))
+}
+
+/// The newest log of a job. None if it has no log.
+///
+/// # Errors
+/// [`SourceError`] if the log folder, or the log, cannot be read.
 pub fn newest_log(
     root: &Root,
     expid: &Expid,
     job: &str,
     stream: LogStream,
 ) -> Result<Option<LogFile>, SourceError> {
-    let folder = root.log_folder(expid);
-    let entries = match root.resolve(&folder) {
-        Err(SourceError::Missing) => return Ok(None),
-        path => fs::read_dir(path?)?,
-    };
-    let mut newest: Option<String> = None;
-    for entry in entries {
-        let Ok(name) = entry?.file_name().into_string() else {
-            continue;
-        };
-        if is_log(&name, job, stream) && newest.as_ref().is_none_or(|newest| *newest < name) {
-            newest = Some(name);
-        }
+    let logs = job_logs(root, expid, &HashSet::from([job.to_owned()]))?;
+    match logs.get(job).and_then(|logs| newest_of(logs, stream)) {
+        Some(log) => find_log(root, expid, LogFolder::Jobs, &log.name),
+        None => Ok(None),
     }
-    let Some(name) = newest else { return Ok(None) };
-    let file = open(root, expid, &name)?;
-    let metadata = file.metadata()?;
-    let modified_at = metadata.modified()?.into();
-    Ok(Some(LogFile {
-        path: format!("{folder}/{name}"),
-        name,
-        size: metadata.len(),
-        modified_at,
-    }))
 }
 
-/// `<job>.<stamp>.<out|err>[.gz|.xz]`
-fn is_log(name: &str, job: &str, stream: LogStream) -> bool {
-    let Some(rest) = name
-        .strip_prefix(job)
-        .and_then(|rest| rest.strip_prefix('.'))
-    else {
-        return false;
-    };
-    let rest = rest
-        .strip_suffix(".gz")
-        .or_else(|| rest.strip_suffix(".xz"))
-        .unwrap_or(rest);
-    let Some((stamp, extension)) = rest.split_once('.') else {
-        return false;
-    };
-    extension == stream.extension()
-        && !stamp.is_empty()
-        && stamp.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The last lines of a log, with the default limits.
-///
-/// # Errors
-/// As for [`tail_within`].
-pub fn tail(root: &Root, expid: &Expid, file: &str, lines: usize) -> Result<Tail, SourceError> {
-    tail_within(root, expid, file, lines, &TailLimits::default())
-}
-
-/// The last lines of a log. Compression is found by the first bytes, not by the name.
-///
-/// # Errors
-/// `Hostile` for anything but the name of a file in the log folder (or a link that leads out of it); `TooLarge` for a
-/// compressed file that is larger than the limit once decompressed; `Corrupt` for a damaged one; `Foreign` for what is
-/// not a regular file; `Missing`; `Unreadable`.
-pub fn tail_within(
+/// The names in a log folder of an experiment.
+pub(super) fn names_in(
     root: &Root,
     expid: &Expid,
-    file: &str,
-    lines: usize,
-    limits: &TailLimits,
-) -> Result<Tail, SourceError> {
-    let mut file = open(root, expid, file)?;
-    let compression = compression(&mut file)?;
-    let window = Window::new(
-        lines.min(MAX_LINES),
-        usize::try_from(limits.max_window).unwrap_or(usize::MAX),
-    );
-    match compression {
-        Some(compression) => decompress(decompressed(file, compression)?, window, limits),
-        None => plain(file, window, limits),
+    folder: &str,
+    most: usize,
+) -> Result<impl Iterator<Item = String> + use<>, SourceError> {
+    enter(root, expid, folder)?;
+    root.names_in(folder, most)
+}
+
+/// The path of a log relative to the root, and its canonical one.
+fn locate(
+    root: &Root,
+    expid: &Expid,
+    folder: LogFolder,
+    name: &str,
+) -> Result<(String, PathBuf), SourceError> {
+    if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
+        return Err(SourceError::Hostile("not the name of a log file".into()));
     }
+    match locate_in(root, expid, &folder.path(root, expid), name) {
+        Err(SourceError::Missing)
+            if folder == LogFolder::Autosubmit && OwnLogName::is_dated(name) =>
+        {
+            let found = locate_in(root, expid, &root.tmp_folder(expid), name)?;
+            let leads_to = found.1.file_name().and_then(|name| name.to_str());
+            // A link may stand there under the name of a log, and lead to something else in the same folder.
+            match leads_to {
+                Some(name) if OwnLogName::is_dated(name) => Ok(found),
+                _ => Err(leads_out()),
+            }
+        }
+        found => found,
+    }
+}
+
+fn locate_in(
+    root: &Root,
+    expid: &Expid,
+    folder: &str,
+    name: &str,
+) -> Result<(String, PathBuf), SourceError> {
+    let inside = enter(root, expid, folder)?;
+    let relative = format!("{folder}/{name}");
+    let path = root.resolve(&relative)?;
+    if path.starts_with(inside) {
+        Ok((relative, path))
+    } else {
+        Err(leads_out())
+    }
+}
+
+/// The canonical path of a log folder. It is where it should be, or a link leads to a folder that is allowed and is no other
+/// one of the experiment: else whoever may make links there could have anything shown that labql may read.
+fn enter(root: &Root, expid: &Expid, folder: &str) -> Result<PathBuf, SourceError> {
+    let path = root.resolve(folder)?;
+    let home = root.resolve(expid.as_str())?;
+    let inside = Path::new(folder).strip_prefix(expid.as_str());
+    let is_own = inside.is_ok_and(|inside| path == home.join(inside));
+    let is_allowed = || {
+        root.allowed()
+            .iter()
+            .any(|allowed| path.starts_with(allowed))
+    };
+    if is_own || (!path.starts_with(&home) && is_allowed()) {
+        Ok(path)
+    } else {
+        Err(leads_out())
+    }
+}
+
+fn leads_out() -> SourceError {
+    SourceError::Hostile("a symbolic link leads out of the log folder".into())
 }
 
 /// Reads the first bytes of a file, and goes back to its beginning.
-fn compression(file: &mut File) -> Result<Option<Compression>, SourceError> {
+fn compression(file: &mut OpenFile) -> Result<Option<Compression>, SourceError> {
     let mut magic = [0_u8; 6];
     let length = read_up_to(file, &mut magic)?;
     file.rewind()?;
@@ -251,70 +368,6 @@ fn compression(file: &mut File) -> Result<Option<Compression>, SourceError> {
         Some([0xfd, b'7', b'z', b'X', b'Z', 0]) => Some(Compression::Xz),
         _ => None,
     })
-}
-
-/// Opens a log of a job by its bare name.
-fn open(root: &Root, expid: &Expid, name: &str) -> Result<File, SourceError> {
-    open_in(root, &root.log_folder(expid), name)
-}
-
-/// Opens a file right in a folder of the root by its bare name.
-fn open_in(root: &Root, folder: &str, name: &str) -> Result<File, SourceError> {
-    if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
-        return Err(SourceError::Hostile("not the name of a log file".into()));
-    }
-    let path = root.resolve(&format!("{folder}/{name}"))?;
-    if !path.starts_with(root.resolve(folder)?) {
-        return Err(SourceError::Hostile(
-            "a symbolic link leads out of the log folder".into(),
-        ));
-    }
-    open_regular(&path)
-}
-
-/// The end of a plain file, read from its end.
-fn plain(mut file: File, mut window: Window, limits: &TailLimits) -> Result<Tail, SourceError> {
-    let size = file.metadata()?.len();
-    let start = size.saturating_sub(limits.max_window);
-    file.seek(SeekFrom::Start(start))?;
-    let mut end = file.take(limits.max_window);
-    window.cut = start > 0;
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match end.read(&mut buffer)? {
-            0 => return Ok(window.finish()),
-            length => window.push(buffer.get(..length).unwrap_or_default()),
-        }
-    }
-}
-
-fn decompress(
-    mut from: impl Read,
-    mut window: Window,
-    limits: &TailLimits,
-) -> Result<Tail, SourceError> {
-    let mut buffer = vec![0; 64 << 10];
-    let mut size = 0_u64;
-    loop {
-        let length = match from.read(&mut buffer) {
-            Ok(0) => return Ok(window.finish()),
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(SourceError::Corrupt(format!(
-                    "it cannot be decompressed: {error}"
-                )));
-            }
-        };
-        size = size.saturating_add(length as u64);
-        if size > limits.max_decompressed {
-            return Err(SourceError::TooLarge {
-                size,
-                limit: limits.max_decompressed,
-            });
-        }
-        window.push(buffer.get(..length).unwrap_or_default());
-    }
 }
 
 fn read_up_to(from: &mut impl Read, buffer: &mut [u8]) -> Result<usize, SourceError> {
@@ -326,72 +379,4 @@ fn read_up_to(from: &mut impl Read, buffer: &mut [u8]) -> Result<usize, SourceEr
         }
     }
     Ok(length)
-}
-
-/// The last lines of what goes through it.
-struct Window {
-    lines: VecDeque<Vec<u8>>,
-    /// The line that has not ended yet.
-    open: Vec<u8>,
-    /// Bytes in `lines`.
-    kept: usize,
-    max_lines: usize,
-    max_bytes: usize,
-    cut: bool,
-}
-
-impl Window {
-    fn new(max_lines: usize, max_bytes: usize) -> Self {
-        Self {
-            lines: VecDeque::new(),
-            open: Vec::new(),
-            kept: 0,
-            max_lines,
-            max_bytes,
-            cut: false,
-        }
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        let mut parts = bytes.split(|byte| *byte == b'\n').peekable();
-        while let Some(part) = parts.next() {
-            self.open.extend_from_slice(part);
-            if self.open.len() > self.max_bytes {
-                // The front of an endless line goes.
-                let excess = self.open.len() - self.max_bytes;
-                self.open.drain(..excess);
-                self.cut = true;
-            }
-            if parts.peek().is_some() {
-                self.end_line();
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        let line = std::mem::take(&mut self.open);
-        self.kept += line.len();
-        self.lines.push_back(line);
-        while self.lines.len() > self.max_lines || self.kept > self.max_bytes {
-            let Some(line) = self.lines.pop_front() else {
-                break;
-            };
-            self.kept -= line.len();
-            self.cut = true;
-        }
-    }
-
-    fn finish(mut self) -> Tail {
-        if !self.open.is_empty() {
-            self.end_line();
-        }
-        let text = |line: Vec<u8>| {
-            let line = line.strip_suffix(b"\r").unwrap_or(&line);
-            String::from_utf8_lossy(line).into_owned()
-        };
-        Tail {
-            lines: self.lines.into_iter().map(text).collect(),
-            truncated: self.cut,
-        }
-    }
 }

@@ -11,6 +11,8 @@ pub mod job_list;
 mod job_list_pickle;
 mod job_list_sqlite;
 pub mod logs;
+mod open_file;
+mod own_logs;
 pub mod pickle;
 pub mod root;
 pub mod run_log;
@@ -18,6 +20,7 @@ mod snapshot;
 mod sqlite;
 pub mod stats;
 pub mod structure;
+mod tail;
 mod time;
 pub mod user_metrics;
 pub mod wrappers;
@@ -31,13 +34,16 @@ pub use experiment::{ExperimentRecord, read_experiment};
 pub use history::{AttemptRecord, History, RunRecord, read_history};
 pub use job_list::{JobList, JobListForm, JobRecord, read_job_list};
 pub use logs::{
-    Compression, LogFile, LogFolder, LogStream, OpenLog, Tail, TailLimits, decompressed,
-    newest_log, open_log, tail, tail_within,
+    Compression, JobLogName, LogFile, LogFolder, LogStream, OpenLog, decompressed, find_log,
+    job_logs, newest_log, newest_of, open_log,
 };
+pub use open_file::{OpenFile, count_bytes};
+pub use own_logs::{OwnLogName, newest_run_log, own_logs, recovery_logs};
 pub use root::{Expid, FileStamp, Fingerprint, Root, SourceFile, SourceFingerprint};
 pub use run_log::read_run_logs;
 pub use stats::{StatLine, read_stats};
 pub use structure::{Edge, Structure, read_structure};
+pub use tail::{MAX_LINES, Tail, TailLimits, tail, tail_within};
 pub use user_metrics::{UserMetric, read_user_metrics};
 pub use wrappers::{WrapperRecord, Wrappers, read_wrappers};
 

@@ -3,16 +3,15 @@
 use std::{
     ffi::OsString,
     fmt,
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, Metadata},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Component, Path, PathBuf},
     str::FromStr,
 };
 
-use nix::libc;
-
 use super::SourceError;
+use super::open_file::{self, OpenFile};
 use crate::experiments::status::ExperimentKind;
 
 /// The most files of one `conf` folder that are looked at.
@@ -267,6 +266,11 @@ impl Root {
         format!("{expid}/tmp/ASLOGS")
     }
 
+    /// The folder in which Autosubmit works on an experiment, relative to the root.
+    pub fn tmp_folder(&self, expid: &Expid) -> String {
+        format!("{expid}/tmp")
+    }
+
     /// The canonical path of something in the root.
     ///
     /// # Errors
@@ -300,8 +304,24 @@ impl Root {
     ///
     /// # Errors
     /// As for [`Root::resolve`]; [`SourceError::Foreign`] if it is a folder, a pipe or a device.
-    pub fn open(&self, relative: &str) -> Result<File, SourceError> {
-        open_regular(&self.resolve(relative)?)
+    pub fn open(&self, relative: &str) -> Result<OpenFile, SourceError> {
+        OpenFile::open(&self.resolve(relative)?)
+    }
+
+    /// The names in a folder of the root, in no order, and at most so many of them. Those that are not UTF-8 are left out:
+    /// neither Autosubmit nor labql writes such names.
+    ///
+    /// # Errors
+    /// As for [`Root::resolve`].
+    pub(crate) fn names_in(
+        &self,
+        folder: &str,
+        most: usize,
+    ) -> Result<impl Iterator<Item = String> + use<>, SourceError> {
+        let entries = open_file::entries(&self.resolve(folder)?)?;
+        // An entry that cannot be told is as good as gone.
+        let names = entries.take(most).filter_map(Result::ok);
+        Ok(names.filter_map(|entry| entry.file_name().into_string().ok()))
     }
 
     /// The state of one SQLite file or plain file.
@@ -360,7 +380,7 @@ impl Root {
         extensions: &[&str],
     ) -> Result<Vec<String>, SourceError> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.resolve(folder)?)? {
+        for entry in open_file::entries(&self.resolve(folder)?)? {
             let name = entry?.file_name();
             let wanted = Path::new(&name).extension().is_some_and(|extension| {
                 extensions
@@ -412,18 +432,4 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// Opens a regular file by its canonical path. A pipe does not block, and a link that has just taken the file's
-/// place is not followed.
-pub(crate) fn open_regular(path: &Path) -> Result<File, SourceError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(SourceError::Foreign("not a regular file".into()))
-    }
 }

@@ -17,7 +17,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    os::{fd::AsFd, unix::fs::FileExt},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -31,7 +31,8 @@ use tempfile::TempDir;
 
 use super::{
     SourceError,
-    root::{FileStamp, Root, beside, open_regular},
+    open_file::{OpenFile, count_bytes},
+    root::{FileStamp, Root, beside},
 };
 
 /// The largest database that is read, with its log and journal, in bytes.
@@ -97,7 +98,7 @@ impl Snapshot {
     }
 
     fn attempt(path: &Path, limit: u64, patient: bool) -> Result<Self, Failure> {
-        let file = open_regular(path)?;
+        let file = OpenFile::open(path)?;
         let before = State::of(path)?;
         before.check_size(limit)?;
         if before.main.size == 0 {
@@ -128,13 +129,13 @@ impl Snapshot {
         let copy = folder.path().join("copy.db");
         let mut size = copy_file(file.try_clone()?, &copy, limit)?;
         if let Some(journal) = &journal {
-            let journal = open_regular(journal).map_err(changed)?;
+            let journal = OpenFile::open(journal).map_err(changed)?;
             refuse_super_journal(&journal)?;
-            size += copy_file(journal, &beside(&copy, "-journal"), limit)?;
+            size += copy_file(journal.into_std(), &beside(&copy, "-journal"), limit)?;
         }
         if let Some(log) = &log {
             size += copy_file(
-                open_regular(log).map_err(changed)?,
+                OpenFile::open(log).map_err(changed)?.into_std(),
                 &beside(&copy, "-wal"),
                 limit,
             )?;
@@ -236,7 +237,7 @@ struct Header {
 }
 
 impl Header {
-    fn read(file: &File) -> Result<Self, SourceError> {
+    fn read(file: &OpenFile) -> Result<Self, SourceError> {
         let mut bytes = [0_u8; 100];
         match file.read_exact_at(&mut bytes, 0) {
             Ok(()) => {}
@@ -324,7 +325,7 @@ fn write_locked(file: &File, start: i64, length: i64) -> bool {
 
 fn read_log_header(path: &Path) -> Result<[u8; 32], Failure> {
     let mut header = [0_u8; 32];
-    let log = open_regular(path).map_err(changed)?;
+    let log = OpenFile::open(path).map_err(changed)?;
     log.read_exact_at(&mut header, 0)
         .map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => Failure::Again(SourceError::Changing),
@@ -335,7 +336,7 @@ fn read_log_header(path: &Path) -> Result<[u8; 32], Failure> {
 
 /// SQLite deletes the super-journal that a hot journal names, wherever that name points. Autosubmit never writes
 /// one, so a journal that ends like this is not played back.
-fn refuse_super_journal(journal: &File) -> Result<(), SourceError> {
+fn refuse_super_journal(journal: &OpenFile) -> Result<(), SourceError> {
     let size = journal.metadata()?.len();
     let mut end = [0_u8; 8];
     if let Some(at) = size.checked_sub(16) {
@@ -353,6 +354,7 @@ fn copy_file(from: File, to: &Path, limit: u64) -> Result<u64, SourceError> {
     let mut to = File::create_new(to).map_err(SourceError::Unreadable)?;
     let size = io::copy(&mut from.take(limit.saturating_add(1)), &mut to)
         .map_err(SourceError::Unreadable)?;
+    count_bytes(size);
     if size > limit {
         Err(SourceError::TooLarge { size, limit })
     } else {

@@ -4,12 +4,12 @@
 //! line.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::hash::BuildHasher;
 use std::io::{Read, Seek, SeekFrom};
 
-use chrono::{DateTime, Local, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 
+use super::time::parse_local_digits;
 use super::{Expid, Root, SourceError};
 use crate::experiments::status::JobStatus;
 
@@ -37,7 +37,7 @@ impl StatLine {
     /// A line; none if it does not begin with a time.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace().peekable();
-        let mut time = || words.next_if(|word| is_time(word)).map(moment);
+        let mut time = || words.next_if(|word| is_time(word)).map(parse_local_digits);
         let submitted_at = time()?;
         let started_at = time().flatten();
         let finished_at = time().flatten();
@@ -78,14 +78,11 @@ pub fn read_stats(
         return Ok(found);
     }
     let folder = format!("{expid}/tmp");
-    let path = match root.resolve(&folder) {
+    let names = match root.names_in(&folder, MAX_ENTRIES) {
         Err(SourceError::Missing) => return Ok(found),
         other => other?,
     };
-    for entry in fs::read_dir(path)?.take(MAX_ENTRIES) {
-        let Ok(name) = entry?.file_name().into_string() else {
-            continue;
-        };
+    for name in names {
         let Some(job) = name.strip_suffix(SUFFIX).filter(|job| jobs.contains(*job)) else {
             continue;
         };
@@ -113,14 +110,6 @@ fn read_end(root: &Root, path: &str) -> Result<String, SourceError> {
 
 fn is_time(word: &str) -> bool {
     word.len() == 14 && word.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A time on the clock of this machine, which is taken to be that of the machine that wrote it. One that the change to
-/// winter time makes ambiguous is the first of both.
-fn moment(digits: &str) -> Option<DateTime<Utc>> {
-    let local = NaiveDateTime::parse_from_str(digits, "%Y%m%d%H%M%S").ok()?;
-    let moment = Local.from_local_datetime(&local).earliest()?;
-    Some(moment.to_utc())
 }
 
 #[cfg(test)]

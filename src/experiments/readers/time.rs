@@ -1,6 +1,6 @@
 //! The text forms of a moment that Autosubmit has used.
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 
 /// A moment in one of the forms that Autosubmit writes: date, one of `-`, `T` or a blank, time, perhaps a fraction,
 /// perhaps a zone (`Z`, `+0000`, `+00:00`).
@@ -49,6 +49,14 @@ pub(crate) fn parse_date(text: &str) -> Option<NaiveDateTime> {
         number(6, 8)?,
     )?
     .and_hms_opt(hour, minute, 0)
+}
+
+/// `YYYYMMDDHHMMSS` on the clock of this machine, which is taken to be that of the machine that wrote it. One that the
+/// change to winter time makes ambiguous is the first of both.
+pub(crate) fn parse_local_digits(digits: &str) -> Option<DateTime<Utc>> {
+    let local = NaiveDateTime::parse_from_str(digits, "%Y%m%d%H%M%S").ok()?;
+    let moment = Local.from_local_datetime(&local).earliest()?;
+    Some(moment.to_utc())
 }
 
 /// Seconds since 1970; 0 and less mean "not yet".

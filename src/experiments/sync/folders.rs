@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::experiments::readers::run_log::RUN_LOG_SUFFIX;
+use crate::experiments::readers::run_log::is_run_log;
 use crate::experiments::readers::{Expid, Root, SourceFile};
 
 /// The most files beyond those that every experiment has whose folders are watched.
@@ -49,7 +49,7 @@ impl Interest {
                     .any(|wanted| extension.eq_ignore_ascii_case(wanted))
                     .then(owner)?
             }
-            Names::RunLogs => name.ends_with(RUN_LOG_SUFFIX).then(owner)?,
+            Names::RunLogs => is_run_log(name).then(owner)?,
             Names::Root => match without_companion(name) {
                 "autosubmit.db" | "as_times.db" | "metadata" => owner(),
                 folder => Expid::parse(folder).ok().map(|expid| expid.to_string()),
@@ -103,8 +103,9 @@ pub fn of_experiment(root: &Root, expid: &Expid, extra: &[String]) -> Vec<(PathB
     folders.add(&of(SourceFile::Config), Names::Config);
     let logs = root.run_log_folder(expid);
     if !folders.add(&logs, Names::RunLogs) {
-        // `tmp` is a busy place: only until there are logs.
+        // `tmp` is a busy place: only until there are logs. Autosubmit before 3.13 keeps them there.
         folders.add_parent(&logs);
+        folders.add(&root.tmp_folder(expid), Names::RunLogs);
     }
     for path in extra.iter().take(MAX_EXTRA) {
         folders.add_parent(path);
@@ -185,6 +186,23 @@ mod tests {
         assert!(concerned(Names::Config, ".jobs.yml.swp").is_none());
         assert!(concerned(Names::RunLogs, "20261122_054444_run.log").is_some());
         assert!(concerned(Names::RunLogs, "20261122_054444_run_err.log").is_none());
+    }
+
+    #[test]
+    fn old_versions_keep_the_logs_of_runs_in_tmp() {
+        let folder = tempfile::tempdir().unwrap();
+        let expid = Expid::parse("a000").unwrap();
+        let logs = folder.path().join("a000/tmp/ASLOGS");
+        std::fs::create_dir_all(logs.parent().unwrap()).unwrap();
+        let root = Root::new(folder.path()).unwrap();
+        let watched = |root: &Root| -> Vec<PathBuf> {
+            let folders = of_experiment(root, &expid, &[]).into_iter();
+            let of_runs = folders.filter(|(_, names)| *names == Names::RunLogs);
+            of_runs.map(|(folder, _)| folder).collect()
+        };
+        assert_eq!(watched(&root), [root.path().join("a000/tmp")]);
+        std::fs::create_dir(logs).unwrap();
+        assert_eq!(watched(&root), [root.path().join("a000/tmp/ASLOGS")]);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_graphql::Context;
 use chrono::{DateTime, Utc};
 use macros::row;
 
 use super::enums::JobStatus;
 use super::filter::JobFilter;
+use super::log::{LogFile, LogStream};
 use crate::database::Database;
 use crate::entity::job_attempt;
 use crate::experiments::metrics::{self, YearsPerDay};
@@ -293,12 +295,24 @@ impl JobAttempt {
         self.row.workflow_commit.as_deref()
     }
 
-    /// The name of the file with its standard output.
+    /// The file with its standard output, be it compressed since; null when there is no such file any more.
+    async fn out_log(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<LogFile>> {
+        let name = self.row.out_log.as_deref();
+        LogFile::recorded(ctx, self.row.experiment_id, name, LogStream::Out).await
+    }
+
+    /// The file with its standard error, as with `outLog`.
+    async fn err_log(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<LogFile>> {
+        let name = self.row.err_log.as_deref();
+        LogFile::recorded(ctx, self.row.experiment_id, name, LogStream::Err).await
+    }
+
+    /// The name of the file with its standard output, as the history has it.
     fn out_log_name(&self) -> Option<&str> {
         self.row.out_log.as_deref()
     }
 
-    /// The name of the file with its standard error.
+    /// The name of the file with its standard error, as the history has it.
     fn err_log_name(&self) -> Option<&str> {
         self.row.err_log.as_deref()
     }

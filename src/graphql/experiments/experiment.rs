@@ -13,6 +13,7 @@ use super::filter::{JobFilter, JobOrder};
 use super::folder::{self, JobFolder, JobGrouping};
 use super::graph::{Graph, GraphArguments, GraphGrouping, GraphLayout};
 use super::job::{Job, JobConnection, JobList};
+use super::log::{AutosubmitLog, AutosubmitLogConnection};
 use super::performance::{ExperimentPerformance, PerformanceList};
 use super::problem::SourceProblem;
 use super::run::{ExperimentRun, ExperimentRunConnection, LastRun, RunList, RunOrder};
@@ -412,6 +413,36 @@ impl Experiment {
         self.level
             .children(ctx.database()?, &list, self.row.id)
             .await
+    }
+
+    /// The log of a run to which Autosubmit wrote last; null when there is none.
+    #[reads()]
+    async fn log(&self, ctx: &Context<'_>) -> Result<Option<AutosubmitLog>> {
+        AutosubmitLog::of_run(ctx, self.row.id).await
+    }
+
+    /// What Autosubmit itself logged: of each command that was given a log, and one with its warnings and errors alone. The
+    /// newest first, by the times in their names; those of no one command come last.
+    #[reads()]
+    async fn autosubmit_logs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those of this command, such as `run`.")] command: Option<String>,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<AutosubmitLogConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            ..PageArguments::default()
+        };
+        AutosubmitLog::page(ctx, &self.row, command, &page).await
+    }
+
+    /// The newest log of the process that fetches the logs of jobs, one for each platform, by platform.
+    #[reads()]
+    async fn recovery_logs(&self, ctx: &Context<'_>) -> Result<Rows<AutosubmitLog>> {
+        AutosubmitLog::of_recovery(ctx, self.row.id).await
     }
 
     /// The values that its jobs reported of themselves, in the order in which they came. They are read from its folder when

@@ -11,13 +11,12 @@ use super::attempt::{AttemptList, JobAttempt};
 use super::enums::JobStatus;
 use super::experiment::Experiment;
 use super::filter::{JobFilter, JobOrder};
-use super::log::LogFile;
+use super::log::{LogFile, LogStream};
 use super::performance::SpeedList;
 use crate::database::Database;
 use crate::entity::{experiment, job};
 use crate::experiments::read::jobs::{self as jobs_read};
 use crate::experiments::read::neighbours::{self, Direction, KnownJobs};
-use crate::experiments::readers::LogStream;
 use crate::experiments::{metrics, read, status};
 use crate::failure::Failure;
 use crate::graphql::connection::connection;
@@ -83,6 +82,11 @@ impl Job {
     pub fn single(row: job::Model, expid: &str) -> Self {
         let level = Level::new(vec![row.id], vec![row.experiment_id]);
         Self::new(Arc::new(row), &Arc::from(expid), &level)
+    }
+
+    /// The row ids of its experiment and its own.
+    fn ids(&self) -> (i64, i64) {
+        (self.row.experiment_id, self.row.id)
     }
 
     fn status(&self) -> status::JobStatus {
@@ -299,13 +303,22 @@ impl Job {
     }
 
     /// The standard output of the newest attempt; null when there is no such file.
+    #[reads()]
     async fn out_log(&self, ctx: &Context<'_>) -> Result<Option<LogFile>> {
-        LogFile::newest(ctx, &self.row, &self.expid, LogStream::Out).await
+        LogFile::newest(ctx, &self.level, self.ids(), LogStream::Out).await
     }
 
     /// The standard error of the newest attempt; null when there is no such file.
+    #[reads()]
     async fn err_log(&self, ctx: &Context<'_>) -> Result<Option<LogFile>> {
-        LogFile::newest(ctx, &self.row, &self.expid, LogStream::Err).await
+        LogFile::newest(ctx, &self.level, self.ids(), LogStream::Err).await
+    }
+
+    /// All its logs that are kept, of all attempts, a thousand at most: those of an attempt that goes on first, then the newest
+    /// first. Logs of attempts that the history does not know are among them.
+    #[reads()]
+    async fn logs(&self, ctx: &Context<'_>) -> Result<Rows<LogFile>> {
+        LogFile::all(ctx, &self.level, self.ids()).await
     }
 
     /// The experiment that it belongs to.

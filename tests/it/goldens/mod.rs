@@ -8,6 +8,7 @@ mod differences;
 mod experiments;
 mod graphs;
 mod jobs;
+mod logs;
 mod performance;
 mod run_jobs;
 mod runs;
@@ -107,6 +108,7 @@ async fn the_answers_are_those_of_the_old_api(lab: Lab) {
         tree::compare(&mut comparison, expid).await;
         run_jobs::compare(&mut comparison, expid).await;
         performance::compare(&mut comparison, expid).await;
+        logs::compare(&mut comparison, expid).await;
     }
     assert!(
         comparison.unexplained.is_empty(),

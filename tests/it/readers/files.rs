@@ -1,12 +1,16 @@
 //! Logs and configuration files.
 
-use std::{fs, io::Write, os::unix::fs::symlink};
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::fs::symlink,
+};
 
 use super::fixture::{Fixture, a000};
 use labql::experiments::readers::{
-    Expid, LogStream, SourceError, TailLimits,
+    Expid, JobLogName, LogFolder, LogStream, SourceError, TailLimits,
     config::{ConfigForm, SectionSettings, processor_count, years_per_chunk},
-    newest_log, read_config, tail, tail_within,
+    newest_log, open_log, read_config, tail, tail_within,
 };
 use proptest::prelude::*;
 
@@ -69,20 +73,28 @@ fn tails_are_the_same_in_any_compression() {
         ("streams", [xz(two.0), xz(two.1)].concat()),
     ] {
         fixture.write(&format!("{LOGS}/{name}"), &bytes);
-        let end = tail(&fixture.root(), &a000(), name, 3).expect("a tail");
+        let end = tail(&fixture.root(), &a000(), LogFolder::Jobs, name, 3).expect("a tail");
         assert_eq!(
             end.lines,
             ["line 4997 é", "line 4998 é", "line 4999 é"],
             "{name}"
         );
         assert!(end.truncated);
-        let all = tail(&fixture.root(), &a000(), name, 9000).expect("a tail");
+        let all = tail(&fixture.root(), &a000(), LogFolder::Jobs, name, 9000).expect("a tail");
         assert_eq!((all.lines.len(), all.truncated), (5000, false), "{name}");
         let limits = TailLimits {
             max_window: 40,
             ..TailLimits::default()
         };
-        let end = tail_within(&fixture.root(), &a000(), name, 9000, &limits).expect("a tail");
+        let end = tail_within(
+            &fixture.root(),
+            &a000(),
+            LogFolder::Jobs,
+            name,
+            9000,
+            &limits,
+        )
+        .expect("a tail");
         assert!(
             end.truncated && end.lines.len() < 5,
             "{name}: {:?}",
@@ -91,13 +103,13 @@ fn tails_are_the_same_in_any_compression() {
     }
     fixture.write(&format!("{LOGS}/empty"), b"");
     assert_eq!(
-        tail(&fixture.root(), &a000(), "empty", 3)
+        tail(&fixture.root(), &a000(), LogFolder::Jobs, "empty", 3)
             .expect("a tail")
             .lines,
         [""; 0]
     );
     fixture.write(&format!("{LOGS}/odd"), b"\xff\xfe\n\nno end");
-    let odd = tail(&fixture.root(), &a000(), "odd", 3).expect("a tail");
+    let odd = tail(&fixture.root(), &a000(), LogFolder::Jobs, "odd", 3).expect("a tail");
     assert_eq!(odd.lines, ["\u{fffd}\u{fffd}", "", "no end"]);
 }
 
@@ -113,11 +125,11 @@ fn decompression_bombs_and_damage_are_errors() {
         ("xz", xz(&vec![0; 8 << 20])),
     ] {
         fixture.write(&format!("{LOGS}/{name}"), &bytes);
-        let error =
-            tail_within(&fixture.root(), &a000(), name, 10, &limits).expect_err("too large");
+        let error = tail_within(&fixture.root(), &a000(), LogFolder::Jobs, name, 10, &limits)
+            .expect_err("too large");
         assert!(matches!(error, SourceError::TooLarge { .. }), "{error}");
         fixture.write(&format!("{LOGS}/{name}"), &bytes[..bytes.len() / 2]);
-        let error = tail(&fixture.root(), &a000(), name, 10).expect_err("damaged");
+        let error = tail(&fixture.root(), &a000(), LogFolder::Jobs, name, 10).expect_err("damaged");
         assert!(matches!(error, SourceError::Corrupt(_)), "{error}");
     }
 }
@@ -142,15 +154,15 @@ fn only_files_of_the_log_folder_are_read() {
         "a/../../secret",
         "x\0y",
     ] {
-        let error = tail(&fixture.root(), &a000(), name, 10).expect_err("refused");
+        let error = tail(&fixture.root(), &a000(), LogFolder::Jobs, name, 10).expect_err("refused");
         assert!(matches!(error, SourceError::Hostile(_)), "{name}: {error}");
     }
     assert!(matches!(
-        tail(&fixture.root(), &a000(), "folder", 10),
+        tail(&fixture.root(), &a000(), LogFolder::Jobs, "folder", 10),
         Err(SourceError::Foreign(_))
     ));
     assert!(matches!(
-        tail(&fixture.root(), &a000(), "none", 10),
+        tail(&fixture.root(), &a000(), LogFolder::Jobs, "none", 10),
         Err(SourceError::Missing)
     ));
     let pipe = fixture.path(&format!("{LOGS}/pipe"));
@@ -160,9 +172,150 @@ fn only_files_of_the_log_folder_are_read() {
         .is_ok_and(|status| status.success())
     {
         assert!(matches!(
-            tail(&fixture.root(), &a000(), "pipe", 10),
+            tail(&fixture.root(), &a000(), LogFolder::Jobs, "pipe", 10),
             Err(SourceError::Foreign(_))
         ));
+    }
+}
+
+#[test]
+fn names_of_logs_tell_job_and_stream() {
+    for (name, job, stream, whole) in [
+        (
+            "a000_SIM.20260101000000.out",
+            "a000_SIM",
+            LogStream::Out,
+            true,
+        ),
+        (
+            "a000_S.I.M.20260101000000.err.xz",
+            "a000_S.I.M",
+            LogStream::Err,
+            true,
+        ),
+        (
+            "a000_SIM.20260101000000.out_attempt_12.gz",
+            "a000_SIM",
+            LogStream::Out,
+            false,
+        ),
+        ("a000_SIM.cmd.err", "a000_SIM", LogStream::Err, false),
+        ("a000_SIM.cmd.out.0", "a000_SIM", LogStream::Out, false),
+    ] {
+        let (of, log) = JobLogName::parse(name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(
+            (of, log.stream, log.is_whole()),
+            (job, stream, whole),
+            "{name}"
+        );
+        assert_eq!(log.name, name);
+    }
+    for name in [
+        "a000_SIM.out",
+        ".20260101000000.out",
+        "a000_SIM.cmd",
+        "a000_SIM.2026x.out",
+        "a000_SIM.1.out.0",
+        "a000_SIM_STAT_0",
+        "a000_SIM.20260101000000.out.bak",
+        "",
+        ".",
+        "..",
+        ".cmd.out",
+    ] {
+        assert_eq!(JobLogName::parse(name), None, "{name}");
+    }
+}
+
+/// Parts that names of files are made of, good and bad.
+fn parts() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "..",
+            ".",
+            "/",
+            "\0",
+            "\\",
+            "%2e%2e",
+            "~",
+            "secret",
+            "inside",
+            "good.out",
+            "near",
+            "far",
+            "loop",
+            "20260101_000000_run.log",
+            "20260102_000000_run.log",
+            "20260103_000000_run.log",
+            "_run.log",
+            "LOG_a000",
+            "ASLOGS",
+            "tmp",
+            "conf",
+            "a000",
+            ".xz",
+            "-",
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{0,3}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever a name is made of, a log is opened or nothing is.
+    #[test]
+    fn no_name_leads_out_of_the_log_folders(
+        names in prop::collection::vec(prop::collection::vec(parts(), 1..5), 64)
+    ) {
+        let fixture = Fixture::new();
+        let own = "a000/tmp/ASLOGS";
+        for folder in [own, "a000/tmp/LOG_a000/inside", "b000/tmp/LOG_b000"] {
+            fs::create_dir_all(fixture.path(folder)).expect("a folder");
+        }
+        for (name, content) in [
+            ("a000/tmp/LOG_a000/good.out", "log"),
+            ("a000/tmp/ASLOGS/good.out", "log"),
+            ("a000/tmp/ASLOGS/20260101_000000_run.log", "log"),
+            ("a000/tmp/20260102_000000_run.log", "log"),
+            ("a000/tmp/LOG_a000/inside/secret", "secret"),
+            ("a000/tmp/secret", "secret"),
+            ("a000/tmp/good.out", "secret"),
+            ("a000/secret", "secret"),
+            ("a000/conf/secret", "secret"),
+            ("secret", "secret"),
+            ("b000/tmp/LOG_b000/secret", "secret"),
+        ] {
+            fixture.write(name, content.as_bytes());
+        }
+        for folder in [own, "a000/tmp/LOG_a000"] {
+            for (name, target) in [("near", "good.out"), ("far", "../secret"), ("loop", "loop"), ("-", "/etc/passwd")] {
+                symlink(target, fixture.path(&format!("{folder}/{name}"))).expect("a link");
+            }
+        }
+        symlink("secret", fixture.path("a000/tmp/20260103_000000_run.log")).expect("a link");
+        let mut opened = 0;
+        let fixed = ["good.out", "near", "20260102_000000_run.log"].map(str::to_owned);
+        for name in names.iter().map(|parts| parts.concat()).chain(fixed) {
+            for folder in [LogFolder::Jobs, LogFolder::Autosubmit] {
+                if let Ok(mut log) = open_log(&fixture.root(), &a000(), folder, &name) {
+                    let mut content = String::new();
+                    log.file.read_to_string(&mut content).expect("text");
+                    prop_assert_eq!(content, "log", "{}", name);
+                    opened += 1;
+                }
+            }
+        }
+        prop_assert!(opened >= 5, "{}", opened);
+    }
+
+    #[test]
+    fn any_name_is_that_of_a_log_or_not(name in "(a000_[A-Z.]{0,4})?(\\.[0-9]{0,15}|\\.cmd)?(\\.(out|err))?(_attempt_[0-9]{0,2}|\\.[0-9])?(\\.(gz|xz))?|\\PC{0,12}") {
+        if let Some((job, log)) = JobLogName::parse(&name) {
+            prop_assert!(!job.is_empty() && name.starts_with(job));
+            prop_assert_eq!(&log.name, &name);
+        }
     }
 }
 

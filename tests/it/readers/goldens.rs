@@ -9,8 +9,8 @@ use std::{
 
 use labql::experiments::{
     readers::{
-        CentralExperiment, ExperimentRecord, Expid, JobListForm, JobRecord, LogStream, Part, Root,
-        newest_log, read_central, read_experiment, read_structure, tail,
+        CentralExperiment, ExperimentRecord, Expid, JobListForm, JobRecord, LogFolder, LogStream,
+        Part, Root, newest_log, read_central, read_experiment, read_structure, tail,
     },
     status::JobStatus,
 };
@@ -507,7 +507,7 @@ fn logs_equal_the_answers() {
             let ours = newest_log(&root, &experiment.expid, job, stream).expect("a log folder");
             let ours = ours.unwrap_or_else(|| panic!("no log of {job}, {theirs}"));
             assert!(theirs.ends_with(&ours.path), "{theirs} {}", ours.path);
-            tail(&root, &experiment.expid, &ours.name, 150).expect("a tail");
+            tail(&root, &experiment.expid, LogFolder::Jobs, &ours.name, 150).expect("a tail");
             compared += 1;
         }
         let answer = golden(&shared, expid, "v3_joblog");
@@ -515,7 +515,7 @@ fn logs_equal_the_answers() {
             (text(&answer["logfile"]), answer["logcontent"].as_array())
         {
             let name = file.rsplit('/').next().expect("a name");
-            let Ok(ours) = tail(&root, &experiment.expid, name, 150) else {
+            let Ok(ours) = tail(&root, &experiment.expid, LogFolder::Jobs, name, 150) else {
                 continue;
             };
             let theirs: Vec<_> = lines
