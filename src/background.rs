@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::database::Database;
 use crate::events::Feed;
+use crate::experiments::actions::{self, Actions};
 use crate::experiments::sync::MirrorWork;
 use crate::failure::Failure;
 use crate::workers::{EventRetention, Work, Workers};
@@ -37,7 +38,10 @@ pub async fn works(
 }
 
 /// What runs beside the requests.
-pub struct Background(TaskTracker);
+pub struct Background {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
 
 impl Background {
     /// Follows the log of events, and does this work, until `stop` is cancelled.
@@ -57,12 +61,23 @@ impl Background {
             workers.start(&tasks, work);
         }
         tasks.close();
-        Self(tasks)
+        let stop = stop.clone();
+        Self { tasks, stop }
+    }
+
+    /// Looks after what people have Autosubmit do, if there is or can be anything of it.
+    pub async fn keep(&self, config: &Config, actions: &Actions) -> Result<(), Failure> {
+        let turned_on = !config.actions.enabled.is_empty();
+        if turned_on || actions.are_under_way().await? {
+            let (lease, stop) = (config.workers.lease(), self.stop.clone());
+            actions::keep(actions.clone(), lease, stop, &self.tasks);
+        }
+        Ok(())
     }
 
     /// Waits until all has ended, within a limit.
     pub async fn end(self) {
-        if tokio::time::timeout(END, self.0.wait()).await.is_err() {
+        if tokio::time::timeout(END, self.tasks.wait()).await.is_err() {
             tracing::warn!("background work did not end in time");
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::auth::AuthConfig;
 use crate::events::Retention;
+use crate::experiments::actions::ActionsConfig;
 use crate::graphql::engine::EngineSettings;
 use crate::http::HttpSettings;
 use crate::workers::WorkersSettings;
@@ -118,6 +119,8 @@ pub struct Config {
     pub events: Retention,
     /// The Autosubmit installation to mirror.
     pub autosubmit: AutosubmitConfig,
+    /// What people may do with Autosubmit through labql.
+    pub actions: ActionsConfig,
     /// Background work: whether `labql serve` does any, leases.
     pub workers: WorkersSettings,
     /// GraphQL: limits, timeouts, caches.
@@ -184,6 +187,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             events: Retention::default(),
             autosubmit: AutosubmitConfig::default(),
+            actions: ActionsConfig::default(),
             workers: WorkersSettings::default(),
             graphql: EngineSettings::default(),
             http: HttpSettings::default(),

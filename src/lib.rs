@@ -17,6 +17,7 @@ pub mod config;
 pub mod database;
 pub mod demo;
 pub mod downloads;
+pub mod engine;
 pub mod entity;
 pub mod events;
 pub mod experiments;

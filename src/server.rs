@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::downloads;
 use crate::events::Feed;
+use crate::experiments::actions::{Actions, ProfileError};
 use crate::experiments::reports::Reports;
 use crate::failure::Failure;
 use crate::graphql::context::Services;
@@ -46,6 +47,9 @@ pub enum ServeError {
     /// Settings of HTTP.
     #[error(transparent)]
     Settings(#[from] http::SettingsError),
+    /// Settings of actions.
+    #[error("configuration: {0}")]
+    Actions(#[from] ProfileError),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -75,6 +79,7 @@ impl Server {
     /// Opens everything and binds the address. `upgrade`: an older database may be upgraded. `ports`: how many further
     /// ports are tried when the first is taken.
     pub async fn bind(config: Config, upgrade: bool, ports: u16) -> Result<Self, ServeError> {
+        config.actions.validate()?;
         let database = Database::connect(&config.database).await?;
         database.ensure_schema(upgrade).await?;
         let keys = Arc::new(TokenKeys::load(&config.auth, &config.data_dir)?);
@@ -88,6 +93,7 @@ impl Server {
         let feed = Feed::open(database.clone()).await?;
         let services = Services {
             reports: Reports::start(&database, &feed),
+            actions: Actions::new(&database, &feed, &config.actions, &config.data_dir),
             feed,
             database: database.clone(),
             keys,
@@ -140,6 +146,11 @@ impl Server {
             Vec::new()
         };
         let background = Background::start(&self.config, database, feed, works, &self.stop);
+        if self.config.workers.enabled {
+            background
+                .keep(&self.config, &self.services.actions)
+                .await?;
+        }
 
         tokio::spawn(telemetry::keep_metrics_up(metrics, self.stop.clone()));
         let files = downloads::router(state.clone(), self.services.clone());

@@ -15,6 +15,7 @@ mod m20261122_000008_graph_layouts;
 mod m20261122_000009_configurations;
 mod m20261122_000010_sections;
 mod m20261122_000011_run_jobs;
+mod m20261122_000012_actions;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000009_configurations::Migration),
             Box::new(m20261122_000010_sections::Migration),
             Box::new(m20261122_000011_run_jobs::Migration),
+            Box::new(m20261122_000012_actions::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::events::{self, NewEvent, Topic};
 
 /// Tells in the transaction of the command what was done to an account.
-pub(super) async fn tell(
+pub(crate) async fn tell(
     transaction: &DatabaseTransaction,
     username: &str,
     kind: &'static str,

@@ -12,7 +12,7 @@ use crate::failure::{Failure, RejectionCode};
 use crate::time::Millis;
 
 /// What a command with an idempotency key remembers: the same key by the same actor makes nothing new.
-pub(super) struct Replay<'a> {
+pub(crate) struct Replay<'a> {
     actor: &'a str,
     mutation: &'static str,
     key: Option<&'a str>,
@@ -20,7 +20,7 @@ pub(super) struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         actor: &'a str,
         mutation: &'static str,
         key: Option<&'a str>,
@@ -36,7 +36,7 @@ impl<'a> Replay<'a> {
     }
 
     /// What the command made the first time, if there was one.
-    pub(super) async fn seen(
+    pub(crate) async fn seen(
         &self,
         transaction: &DatabaseTransaction,
     ) -> Result<Option<i64>, Failure> {
@@ -56,7 +56,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The same key came with something else.
-    pub(super) fn another_input() -> Failure {
+    pub(crate) fn another_input() -> Failure {
         Failure::rejected(
             RejectionCode::Conflict,
             Some("idempotencyKey"),
@@ -79,7 +79,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Remembers what the command made.
-    pub(super) async fn note(
+    pub(crate) async fn note(
         &self,
         transaction: &DatabaseTransaction,
         subject: i64,

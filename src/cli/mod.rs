@@ -11,6 +11,7 @@ macro_rules! say {
 mod config;
 mod demo;
 mod import;
+mod keep;
 mod migrate;
 mod schema;
 mod serve;
@@ -71,6 +72,9 @@ enum Command {
     Config,
     /// Write a small laboratory, load it, make a user and serve it
     Demo(demo::Demo),
+    /// Keep a program that labql started (labql calls this itself)
+    #[command(hide = true)]
+    Keep(keep::Keep),
 }
 
 /// Why a command failed, for a person.
@@ -93,6 +97,9 @@ async fn execute(cli: Cli) -> CommandResult {
         schema::run();
         return Ok(());
     }
+    if let Command::Keep(command) = cli.command {
+        return command.run().await;
+    }
     let mut config = Config::load(cli.global.config.as_deref())?;
     if let Some(folder) = cli.global.data_dir {
         config.data_dir = folder;
@@ -109,6 +116,9 @@ async fn execute(cli: Cli) -> CommandResult {
         return command.run(config).await;
     }
     config.settle();
+    if let Command::Serve(_) | Command::Worker(_) = cli.command {
+        config.actions.validate()?;
+    }
     match cli.command {
         Command::Serve(command) => command.run(config).await,
         Command::Worker(command) => command.run(config).await,
@@ -116,8 +126,8 @@ async fn execute(cli: Cli) -> CommandResult {
         Command::User(command) => command.run(config).await,
         Command::Token(command) => command.run(config).await,
         Command::Import(command) => command.run(config).await,
-        // One needs no configuration, the other settles it itself: both were done above.
-        Command::Schema | Command::Demo(_) => Ok(()),
+        // They need no configuration, or settle it themselves: all were done above.
+        Command::Schema | Command::Keep(_) | Command::Demo(_) => Ok(()),
         Command::Config => config::run(&config),
     }
 }

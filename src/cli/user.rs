@@ -7,6 +7,8 @@ use clap::{Args, Subcommand};
 use super::CommandResult;
 use crate::auth::accounts::{self, NewUser};
 use crate::config::{Config, Secret};
+use crate::experiments::actions::ActionKind;
+use crate::experiments::actions::rights::{self, Right};
 
 /// Who does what is done here, in the log of changes.
 const ACTOR: &str = "command line";
@@ -17,6 +19,9 @@ pub struct User {
     #[command(subcommand)]
     action: Action,
 }
+
+/// What `allow` and `deny` take.
+const KINDS: &str = "RUN, STOP, CREATE, CREATE_JOB_LIST, SET_STATUS or DESCRIBE";
 
 #[derive(Subcommand)]
 enum Action {
@@ -53,6 +58,28 @@ enum Action {
     Enable {
         /// Whom
         username: String,
+    },
+    /// Let a user have Autosubmit do something; nothing is implied by being an administrator
+    Allow {
+        /// Whom
+        username: String,
+        /// What
+        #[arg(value_parser = kind, help = KINDS)]
+        kind: ActionKind,
+        /// On experiments whose expids match this pattern, such as `a*`; without it on the user's own
+        #[arg(long, value_name = "PATTERN")]
+        experiments: Option<String>,
+    },
+    /// Take away what `allow` gave, with the same pattern
+    Deny {
+        /// Whom
+        username: String,
+        /// What
+        #[arg(value_parser = kind, help = KINDS)]
+        kind: ActionKind,
+        /// The pattern as it was given; without it the right to the user's own experiments
+        #[arg(long, value_name = "PATTERN")]
+        experiments: Option<String>,
     },
     /// Set what a user may do with the datasets below a base URI; neither flag: take the grant away
     Grant {
@@ -120,6 +147,24 @@ impl User {
                 accounts::set_disabled(&database, ACTOR, &username, false).await?;
                 say!("enabled {username}");
             }
+            Action::Allow {
+                username,
+                kind,
+                experiments,
+            } => {
+                let right = Right { kind, experiments };
+                rights::grant(&database, ACTOR, &username, &right).await?;
+                say!("{username} may {}", told(&right));
+            }
+            Action::Deny {
+                username,
+                kind,
+                experiments,
+            } => {
+                let right = Right { kind, experiments };
+                rights::revoke(&database, ACTOR, &username, &right).await?;
+                say!("{username} may not {}", told(&right));
+            }
             Action::Grant {
                 username,
                 base_uri,
@@ -133,6 +178,24 @@ impl User {
         }
         database.close().await;
         Ok(())
+    }
+}
+
+/// The kind of action that an argument names.
+fn kind(name: &str) -> Result<ActionKind, String> {
+    ActionKind::from_name(name).ok_or_else(|| {
+        let known = ActionKind::ALL.map(ActionKind::as_str);
+        format!("one of {}", known.join(", "))
+    })
+}
+
+/// A right in words.
+fn told(right: &Right) -> String {
+    let kind = right.kind.as_str();
+    match &right.experiments {
+        Some(pattern) => format!("{kind} the experiments {pattern}"),
+        None if right.kind == ActionKind::Create => kind.to_owned(),
+        None => format!("{kind} their own experiments"),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::background::{Background, works};
 use crate::config::Config;
 use crate::database::Database;
 use crate::events::Feed;
+use crate::experiments::actions::Actions;
 use crate::server::end_on_signal;
 use crate::telemetry;
 
@@ -31,6 +32,7 @@ impl Worker {
             config.autosubmit.root = self.autosubmit_root;
         }
         telemetry::start_log(&config.log)?;
+        config.actions.validate()?;
         let database = Database::connect(&config.database).await?;
         database.ensure_schema(self.migrate).await?;
         let stop = CancellationToken::new();
@@ -41,6 +43,8 @@ impl Worker {
             say!("worker:     {} ({})", work.name(), work.schedule());
         }
         let background = Background::start(&config, &database, &feed, works, &stop);
+        let actions = Actions::new(&database, &feed, &config.actions, &config.data_dir);
+        background.keep(&config, &actions).await?;
         stop.cancelled().await;
         background.end().await;
         database.close().await;

@@ -1,6 +1,8 @@
 //! sea-orm entities: a file a table, no logic. Times are milliseconds since 1970-01-01 UTC, so that both
 //! databases store, compare and sort them alike.
 
+pub mod action;
+pub mod action_right;
 pub mod api_key;
 pub mod base_uri_grant;
 pub mod event;

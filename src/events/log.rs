@@ -60,6 +60,8 @@ pub struct Filter {
     pub topics: Vec<Topic>,
     /// About this subject; none: about all.
     pub subject: Option<String>,
+    /// Of what this user did; none: whoever did it.
+    pub actor: Option<String>,
 }
 
 impl Filter {
@@ -67,7 +69,7 @@ impl Filter {
     pub fn topic(topic: Topic) -> Self {
         Self {
             topics: vec![topic],
-            subject: None,
+            ..Self::default()
         }
     }
 
@@ -75,6 +77,12 @@ impl Filter {
     #[must_use]
     pub fn about(self, subject: Option<String>) -> Self {
         Self { subject, ..self }
+    }
+
+    /// Only of what this user did; none: whoever did it.
+    #[must_use]
+    pub fn by(self, actor: Option<String>) -> Self {
+        Self { actor, ..self }
     }
 
     /// Does this event pass?
@@ -86,6 +94,7 @@ impl Filter {
                 .subject
                 .as_ref()
                 .is_none_or(|one| *one == event.subject)
+            && (self.actor.is_none() || self.actor == event.actor)
     }
 }
 
@@ -132,6 +141,9 @@ pub(super) async fn page(
         condition = condition.add(Column::Topic.is_in(topics));
         if let Some(subject) = &filter.subject {
             condition = condition.add(Column::Subject.eq(subject));
+        }
+        if let Some(actor) = &filter.actor {
+            condition = condition.add(Column::Actor.eq(actor));
         }
     }
     let mut query = narrow::select::<Entity>(condition, Columns::all());

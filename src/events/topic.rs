@@ -8,6 +8,9 @@ use std::str::FromStr;
 pub enum Topic {
     /// An account, its keys and its grants; the subject is the username. For administrators only.
     Account,
+    /// What somebody has Autosubmit do; the subject is the number of the action, the actor of all its events whoever
+    /// asked for it. For that user and for administrators.
+    Action,
     /// An experiment; the subject is its expid.
     Experiment,
     /// A job; the subject is the expid of its experiment.
@@ -20,18 +23,25 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Account,
+        Self::Action,
         Self::Experiment,
         Self::Job,
         Self::Run,
         Self::Worker,
     ];
 
+    /// May only administrators hear of everything in it?
+    pub const fn is_confidential(self) -> bool {
+        matches!(self, Self::Account | Self::Action)
+    }
+
     /// The name in the log.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Action => "action",
             Self::Experiment => "experiment",
             Self::Job => "job",
             Self::Run => "run",

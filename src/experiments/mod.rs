@@ -1,5 +1,6 @@
 //! Autosubmit experiments: readers of a root, the mirror that follows it, and the questions to the mirror.
 
+pub mod actions;
 pub mod changes;
 pub mod configuration;
 pub mod graph;

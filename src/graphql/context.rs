@@ -13,6 +13,7 @@ use crate::auth::viewer::ViewerUser;
 use crate::auth::{ProtectionLevel, Viewer};
 use crate::database::Database;
 use crate::events::Feed;
+use crate::experiments::actions::Actions;
 use crate::experiments::reports::Reports;
 use crate::failure::{Failure, RejectionCode};
 
@@ -25,6 +26,8 @@ pub struct Services {
     pub feed: Feed,
     /// What people report of runs.
     pub reports: Reports,
+    /// Where actions are asked for.
+    pub actions: Actions,
     /// The keys of tokens.
     pub keys: Arc<TokenKeys>,
     /// What needs a token.

@@ -34,6 +34,8 @@ impl SnapshotPosition {
 pub enum EventTopic {
     /// An account, its keys and its grants; for administrators.
     Account,
+    /// What somebody has Autosubmit do; for administrators. `actionUpdates` tells everybody of their own.
+    Action,
     /// An experiment.
     Experiment,
     /// A job of an experiment.
@@ -68,7 +70,7 @@ impl Event {
         self.event.topic.map(Into::into)
     }
 
-    /// Which one: an expid (also for jobs and runs), the name of a worker or of a user.
+    /// Which one: an expid (also for jobs and runs), the name of a worker or of a user, the number of an action.
     async fn subject(&self) -> &str {
         &self.event.subject
     }
@@ -187,7 +189,7 @@ impl EventUpdates {
         ctx.check_read()?;
         let event = ctx.update(filter(ctx, topics)?, after).await?;
         // Whoever was an administrator when this began may be none now.
-        if event.topic == Some(Topic::Account) {
+        if event.topic.is_some_and(Topic::is_confidential) {
             ctx.administrator()?;
         }
         let cursor = ctx.services()?.feed.cursor(&event);
@@ -195,21 +197,21 @@ impl EventUpdates {
     }
 }
 
-/// Events about accounts are for administrators.
+/// Events about accounts and actions are for administrators.
 fn filter(ctx: &Context<'_>, topics: Option<Vec<EventTopic>>) -> Result<Filter> {
     let is_admin = ctx.administrator().is_ok();
     let visible = Topic::ALL.into_iter();
-    let visible = visible.filter(|topic| is_admin || *topic != Topic::Account);
+    let visible = visible.filter(|topic| is_admin || !topic.is_confidential());
     let topics: Vec<Topic> = topics.map_or_else(
         || visible.collect(),
         |topics| topics.into_iter().map(Into::into).collect(),
     );
-    if topics.contains(&Topic::Account) {
+    if topics.iter().any(|topic| topic.is_confidential()) {
         ctx.administrator()?;
     }
     Ok(Filter {
         topics,
-        subject: None,
+        ..Filter::default()
     })
 }
 
@@ -225,6 +227,7 @@ mod tests {
     use crate::config::{DatabaseConfig, DatabaseUrl};
     use crate::database::Database;
     use crate::events::{Feed, NewEvent, Topic, append};
+    use crate::experiments::actions::{Actions, ActionsConfig};
     use crate::experiments::reports::Reports;
     use crate::graphql::context::Services;
     use crate::graphql::engine::{Engine, EngineSettings, RequestContext};
@@ -241,6 +244,7 @@ mod tests {
         let feed = Feed::open(database.clone()).await.unwrap();
         Services {
             reports: Reports::start(&database, &feed),
+            actions: Actions::new(&database, &feed, &ActionsConfig::default(), folder),
             feed,
             keys: Arc::new(TokenKeys::load(&AuthConfig::default(), folder).unwrap()),
             protection: ProtectionLevel::None,

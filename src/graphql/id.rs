@@ -23,6 +23,8 @@ pub enum GlobalId {
     ApiKey(i64),
     /// A worker by name.
     Worker(String),
+    /// An action by number.
+    Action(i64),
 }
 
 impl GlobalId {
@@ -41,6 +43,7 @@ impl GlobalId {
             Self::User(name) => vec!["User".to_owned(), name.clone()],
             Self::ApiKey(id) => vec!["ApiKey".to_owned(), id.to_string()],
             Self::Worker(name) => vec!["Worker".to_owned(), name.clone()],
+            Self::Action(id) => vec!["Action".to_owned(), id.to_string()],
         };
         ID(BASE64_URL_SAFE_NO_PAD.encode(parts.join(&SEPARATOR.to_string())))
     }
@@ -63,6 +66,7 @@ impl GlobalId {
             ["User", name] => Some(Self::User((*name).to_owned())),
             ["ApiKey", id] => Some(Self::ApiKey(id.parse().ok()?)),
             ["Worker", name] => Some(Self::Worker((*name).to_owned())),
+            ["Action", id] => Some(Self::Action(id.parse().ok()?)),
             _ => None,
         }
     }
@@ -81,6 +85,7 @@ mod tests {
             GlobalId::User("ada".into()),
             GlobalId::ApiKey(7),
             GlobalId::Worker("autosubmit-mirror-1".into()),
+            GlobalId::Action(7),
         ] {
             assert_eq!(GlobalId::decode(&id.encode()), Some(id));
         }

@@ -33,8 +33,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub enum Stage {
     /// To find out what to follow.
     Begin(Mutex<Option<Follower>>),
-    /// To tell this event.
-    Tell(Arc<Event>),
+    /// To tell this event to those who listen for what passes this filter.
+    Tell(Arc<Event>, Arc<Filter>),
 }
 
 /// For the fields of the root of subscriptions.
@@ -46,6 +46,9 @@ pub trait Updates {
         filter: Filter,
         after: Option<String>,
     ) -> impl Future<Output = async_graphql::Result<Arc<Event>>> + Send;
+
+    /// What the subscribers listen for whom an event is told; none: there is no event yet.
+    fn followed(&self) -> Option<&Filter>;
 }
 
 impl Updates for Context<'_> {
@@ -56,7 +59,7 @@ impl Updates for Context<'_> {
     ) -> async_graphql::Result<Arc<Event>> {
         let stage = self.data::<Arc<Stage>>();
         let slot = match &**stage.map_err(|error| error::internal(error.message))? {
-            Stage::Tell(event) => return Ok(Arc::clone(event)),
+            Stage::Tell(event, _) => return Ok(Arc::clone(event)),
             Stage::Begin(slot) => slot,
         };
         // No subject has one, and PostgreSQL cannot compare with it.
@@ -73,6 +76,13 @@ impl Updates for Context<'_> {
         *lock(slot) = Some(follower.map_err(lost)?);
         // Not `internal`, which would tell the log of a fault.
         Err(ErrorCode::Internal.error("the subscription begins"))
+    }
+
+    fn followed(&self) -> Option<&Filter> {
+        match &**self.data_opt::<Arc<Stage>>()? {
+            Stage::Tell(_, filter) => Some(filter),
+            Stage::Begin(_) => None,
+        }
     }
 }
 
@@ -177,7 +187,7 @@ async fn begin(
     refuse(&mut response);
     let follower = match &*slot {
         Stage::Begin(slot) => lock(slot).take(),
-        Stage::Tell(_) => None,
+        Stage::Tell(..) => None,
     };
     follower.ok_or_else(|| Answer::new(&response, None))
 }

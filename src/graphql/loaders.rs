@@ -9,7 +9,8 @@ use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use super::context::failed;
 use crate::auth::accounts;
 use crate::database::Database;
-use crate::entity::{api_key, base_uri_grant, user};
+use crate::entity::{action_right, api_key, base_uri_grant, user};
+use crate::experiments::actions::rights;
 use crate::experiments::read;
 use crate::failure::Failure;
 
@@ -89,6 +90,10 @@ pub struct KeysOf(pub i64);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GrantsOf(pub i64);
 
+/// The rights to act of the user with this row id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RightsOf(pub i64);
+
 impl Loader<i64> for Users {
     type Value = user::Model;
     type Error = LoadError;
@@ -118,6 +123,17 @@ impl Loader<GrantsOf> for Users {
         let users: Vec<i64> = users.iter().map(|user| user.0).collect();
         let rows = accounts::grants(&self.0, &users).await?;
         Ok(grouped(rows, |row| GrantsOf(row.user_id)))
+    }
+}
+
+impl Loader<RightsOf> for Users {
+    type Value = Vec<action_right::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, users: &[RightsOf]) -> Result<HashMap<RightsOf, Self::Value>, LoadError> {
+        let users: Vec<i64> = users.iter().map(|user| user.0).collect();
+        let rows = rights::of_users(&self.0, &users).await?;
+        Ok(grouped(rows, |row| RightsOf(row.user_id)))
     }
 }
 

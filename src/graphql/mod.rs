@@ -1,6 +1,7 @@
 //! The API. Resolvers are thin: they call a function of a domain and map its result.
 
 pub mod accounts;
+mod actions;
 pub mod answer;
 mod connection;
 pub mod context;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Object, Result};
 
 use super::accounts::{ApiKey, User};
+use super::actions::Action;
 use super::context::{ContextExt, failed};
 use super::error::ErrorCode;
 use super::experiments::{Experiment, ExperimentRun, Job};
@@ -14,7 +15,8 @@ use super::level::Level;
 use super::workers::Worker;
 use crate::auth::accounts;
 use crate::database::Database;
-use crate::entity::{experiment, experiment_run, job};
+use crate::entity::{action, experiment, experiment_run, job};
+use crate::experiments::actions::{self, read::Whose};
 use crate::experiments::read;
 use crate::workers;
 
@@ -39,6 +41,8 @@ pub enum Node {
     ApiKey(ApiKey),
     /// A background worker.
     Worker(Worker),
+    /// Something that a person had Autosubmit do.
+    Action(Action),
 }
 
 /// How many ids `nodes` takes at most.
@@ -83,6 +87,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let jobs = jobs(database, &ids, row_of).await?;
     let runs = runs(database, &ids, row_of).await?;
     let workers = workers(database, &ids).await?;
+    let actions = actions(ctx, &ids).await?;
     let mut found = Vec::with_capacity(ids.len());
     for id in &ids {
         found.push(match id {
@@ -99,6 +104,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
             Some(GlobalId::User(name)) => user(ctx, name).await?.map(Node::User),
             Some(GlobalId::ApiKey(id)) => api_key(ctx, *id).await?.map(Node::ApiKey),
             Some(GlobalId::Worker(name)) => workers.get(name).cloned().map(Node::Worker),
+            Some(GlobalId::Action(id)) => actions.get(id).cloned().map(Node::Action),
         });
     }
     Ok(found)
@@ -116,7 +122,9 @@ async fn experiments(
             GlobalId::Experiment(expid)
             | GlobalId::Job(expid, _)
             | GlobalId::ExperimentRun(expid, _) => Some(expid.as_str()),
-            GlobalId::User(_) | GlobalId::ApiKey(_) | GlobalId::Worker(_) => None,
+            GlobalId::User(_) | GlobalId::ApiKey(_) | GlobalId::Worker(_) | GlobalId::Action(_) => {
+                None
+            }
         })
         .collect();
     expids.sort_unstable();
@@ -189,6 +197,24 @@ async fn workers(database: &Database, ids: &[Option<GlobalId>]) -> Result<HashMa
     let found = workers::read::by_names(database, &names).await;
     let named = |worker: workers::Snapshot| (worker.name.clone(), Worker(worker));
     Ok(found.map_err(failed)?.into_iter().map(named).collect())
+}
+
+/// Actions, for whoever asked for them and for administrators.
+async fn actions(ctx: &Context<'_>, ids: &[Option<GlobalId>]) -> Result<HashMap<i64, Action>> {
+    let numbers: Vec<i64> = ids
+        .iter()
+        .flatten()
+        .filter_map(|id| match id {
+            GlobalId::Action(id) => Some(*id),
+            _ => None,
+        })
+        .collect();
+    let Some(viewer) = ctx.viewer()?.user.as_ref() else {
+        return Ok(HashMap::new());
+    };
+    let found = actions::read::by_ids(ctx.database()?, Whose::seen_by(viewer), &numbers).await;
+    let numbered = |row: Arc<action::Model>| (row.id, Action(row));
+    Ok(found.map_err(failed)?.into_iter().map(numbered).collect())
 }
 
 /// A user, for that user and for administrators.

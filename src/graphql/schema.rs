@@ -14,6 +14,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 
 use super::accounts::{AccountsMutation, AccountsQuery};
+use super::actions::{ActionRightsMutation, ActionUpdates, ActionsMutation, ActionsQuery};
 use super::context::{Budget, Services};
 use super::document::Prepared;
 use super::engine::RequestContext;
@@ -35,12 +36,19 @@ pub struct Query(
     NodeQuery,
     AccountsQuery,
     ExperimentsQuery,
+    ActionsQuery,
     WorkersQuery,
 );
 
 /// All commands.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation, ReportsMutation, WorkersMutation);
+pub struct Mutation(
+    AccountsMutation,
+    ReportsMutation,
+    ActionsMutation,
+    ActionRightsMutation,
+    WorkersMutation,
+);
 
 /// All streams of changes, as questions about one event; see [`live`](super::live).
 #[derive(MergedObject, Default)]
@@ -49,6 +57,7 @@ pub struct Updates(
     EventUpdates,
     ExperimentUpdates,
     ReportUpdates,
+    ActionUpdates,
     WorkerUpdates,
 );
 

@@ -17,7 +17,7 @@ use crate::time::Millis;
 
 /// This process, as holder of leases.
 #[derive(Clone, Debug)]
-pub(super) struct Holder {
+pub(crate) struct Holder {
     /// Host, process and a random part: no two processes have the same, not even one after the other.
     pub id: String,
     /// The name of the machine.
@@ -41,7 +41,7 @@ impl Holder {
 
 /// The present time of leases, in milliseconds since 1970-01-01 UTC. Machines that share a PostgreSQL may disagree about
 /// the time; a SQLite file is used from one machine.
-pub(super) async fn now(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+pub(crate) async fn now(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
     if connection.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(Utc::now().millis());
     }

@@ -21,6 +21,7 @@ mod tests;
 mod turn;
 mod work;
 
+pub(crate) use lease::{Holder, now};
 pub use retention::EventRetention;
 pub use run::Workers;
 pub use schedule::Schedule;

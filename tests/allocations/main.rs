@@ -25,6 +25,7 @@ use labql::demo::autosubmit::{
     DetailsKey, ExperimentSpec, JobListForm, create_central, write_experiment,
 };
 use labql::events::Feed;
+use labql::experiments::actions::{Actions, ActionsConfig};
 use labql::experiments::reports::Reports;
 use labql::experiments::sync::{Mirror, Scope};
 use labql::graphql::context::Services;
@@ -170,6 +171,7 @@ impl Lab {
 
         let services = Services {
             reports: Reports::start(&database, &feed),
+            actions: Actions::new(&database, &feed, &ActionsConfig::default(), folder.path()),
             database: database.clone(),
             feed: feed.clone(),
             keys: Arc::new(keys),

@@ -16,6 +16,8 @@
 #[macro_use]
 mod support;
 
+mod actions;
+mod actions_api;
 mod auth;
 mod cli;
 mod configuration;
@@ -23,6 +25,7 @@ mod contract;
 mod credentials;
 mod demo;
 mod downloads;
+mod engine;
 mod feed;
 mod goldens;
 mod graph;

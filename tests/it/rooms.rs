@@ -19,6 +19,26 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "engine",
+        &[
+            "crate::config",
+            "crate::database",
+            "crate::entity",
+            "crate::events",
+            "crate::experiments",
+            "crate::graphql",
+            "crate::http",
+            "crate::workers",
+            "sea_orm",
+            "async_graphql",
+            "axum",
+        ],
+    ),
+    (
+        "experiments/actions",
+        &["crate::graphql", "crate::http", "async_graphql", "axum"],
+    ),
+    (
         "experiments",
         &["crate::graphql", "crate::http", "async_graphql", "axum"],
     ),

@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use macros::row;
 
 use crate::entity;
+use crate::graphql::actions::ActionRight;
 use crate::graphql::connection::connection;
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
-use crate::graphql::loaders::{GrantsOf, KeysOf};
+use crate::graphql::loaders::{GrantsOf, KeysOf, RightsOf};
 use crate::time::from_millis;
 
 /// A person or a service that may log in.
@@ -70,6 +71,13 @@ impl User {
             can_register: row.can_register,
         };
         Ok(grants.unwrap_or_default().into_iter().map(grant).collect())
+    }
+
+    /// What this user may have Autosubmit do. Nothing else: no right is implied.
+    async fn action_rights(&self, ctx: &Context<'_>) -> Result<Vec<ActionRight>> {
+        let rights = ctx.loaders()?.users().load_one(RightsOf(self.0.id)).await?;
+        let rights = rights.unwrap_or_default().into_iter();
+        Ok(rights.filter_map(ActionRight::of).collect())
     }
 
     /// The API keys of this user, oldest first, revoked ones too.
@@ -170,6 +178,14 @@ impl Viewer {
     async fn grants(&self, ctx: &Context<'_>) -> Result<Vec<BaseUriGrant>> {
         match self.user.clone() {
             Some(row) => User(row).grants(ctx).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What the viewer may have Autosubmit do. Nothing else: no right is implied, not by being an administrator either.
+    async fn action_rights(&self, ctx: &Context<'_>) -> Result<Vec<ActionRight>> {
+        match self.user.clone() {
+            Some(row) => User(row).action_rights(ctx).await,
             None => Ok(Vec::new()),
         }
     }

@@ -24,6 +24,7 @@ use crate::database::Database;
 use crate::entity::{experiment, source_problem, wrapper};
 use crate::experiments::{read, status};
 use crate::failure::Failure;
+use crate::graphql::actions::{ActionConnection, ActionList, ActionOrder};
 use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
@@ -193,6 +194,31 @@ impl Experiment {
             let problems = found.of(experiment.row.id).into_iter().flatten();
             problems.cloned().map(Into::into).collect()
         })
+    }
+
+    /// What people had Autosubmit do on it, and what made it: your own actions, and everybody's for administrators.
+    #[reads()]
+    #[allow(clippy::too_many_arguments)]
+    async fn actions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "In which order; the newest first when absent.")] order_by: Option<
+            ActionOrder,
+        >,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 500.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<ActionConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let list = ActionList::new(ctx, order_by, &page)?;
+        list.connection(ctx.database()?, &self.level, self.row.id, ctx.wants_total())
+            .await
     }
 
     /// The jobs.

@@ -20,8 +20,10 @@ mod subscription;
 mod summary;
 mod wrapper;
 
+pub(super) use enums::OrderDirection;
 pub use experiment::Experiment;
 pub use job::Job;
+pub(super) use json_text::JsonText;
 pub use query::ExperimentsQuery;
 pub use report::{ReportUpdates, ReportsMutation};
 pub use run::ExperimentRun;

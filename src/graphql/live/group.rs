@@ -71,6 +71,7 @@ impl Groups {
         let group = Arc::new(Group {
             operation: Arc::clone(operation),
             viewer: Arc::new(rights.anybody()),
+            filter: follower.filter(),
             answers: Mutex::default(),
             kept: Arc::clone(&self.kept),
             relay: OnceLock::new(),
@@ -87,6 +88,8 @@ pub(super) struct Group {
     operation: Arc<Prepared>,
     /// Anybody who may do what its members may.
     viewer: Arc<Viewer>,
+    /// What all of them listen for.
+    filter: Arc<Filter>,
     answers: Mutex<Answers>,
     kept: Arc<AtomicUsize>,
     /// Once there is more than one member, they hear of events when their answers are made.
@@ -156,9 +159,10 @@ impl Group {
     fn make(self: &Arc<Self>, engine: &Engine, event: &Arc<Event>) -> Pending {
         let (engine, event) = (engine.clone(), Arc::clone(event));
         let (operation, viewer) = (Arc::clone(&self.operation), Arc::clone(&self.viewer));
+        let filter = Arc::clone(&self.filter);
         let group = Arc::downgrade(self);
         let making = tokio::spawn(async move {
-            let answer = tell(&engine, &operation, &viewer, &event, &group).await;
+            let answer = tell(&engine, &operation, &viewer, &event, &filter, &group).await;
             if let Some(group) = group.upgrade() {
                 group.note_size(event.position, answer.json.get().len());
             }
@@ -199,6 +203,7 @@ async fn tell(
     operation: &Arc<Prepared>,
     viewer: &Arc<Viewer>,
     event: &Arc<Event>,
+    filter: &Arc<Filter>,
     group: &Weak<Group>,
 ) -> Answer {
     let live = engine.live();
@@ -206,7 +211,7 @@ async fn tell(
     loop {
         attempts += 1;
         let began = Instant::now();
-        let stage = Arc::new(Stage::Tell(Arc::clone(event)));
+        let stage = Arc::new(Stage::Tell(Arc::clone(event), Arc::clone(filter)));
         let mut response = engine.execute_update(operation, viewer, None, stage).await;
         if is_forbidden(&response) {
             refuse(&mut response);

@@ -104,7 +104,7 @@ impl Observed {
     async fn news(&mut self) -> Vec<Event> {
         let filter = Filter {
             topics: Topic::ALL.to_vec(),
-            subject: None,
+            ..Filter::default()
         };
         let page = self.feed.page(&filter, self.seen, 1000).await;
         let page = page.expect("events");

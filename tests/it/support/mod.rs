@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod databases;
+pub mod autosubmit;
 pub mod client;
 pub mod lab;
 mod postgres;

@@ -1,0 +1,256 @@
+//! The folder of a program: what is written where, and that it is there wholly or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::process::{Group, Process};
+use super::{End, EngineError};
+use crate::files;
+
+/// Who keeps the program. Without it nothing was started here.
+const KEEPER: &str = "keeper";
+/// The program itself.
+const PROGRAM: &str = "program";
+/// What it printed.
+const OUTPUT: &str = "output";
+/// That it shall end, and how long it has for it.
+const STOP: &str = "stop";
+/// How it ended.
+const END: &str = "end";
+/// What the keeper itself had to say.
+const KEEPER_LOG: &str = "keeper.log";
+
+/// Room for the end, taken at the beginning: the disk may be full when it comes.
+const END_ROOM: usize = 4096;
+
+/// The largest file that is taken for one of ours.
+const MOST: u64 = 64 * 1024;
+
+/// The folder of a program.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(PathBuf);
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Ended {
+    /// How.
+    pub end: End,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How many bytes of its output could not be written after all that is in the file.
+    pub unwritten: u64,
+}
+
+/// What is written down of an end.
+pub(super) enum Told {
+    /// Nothing yet.
+    Nothing,
+    /// The end.
+    Ended(Ended),
+    /// What cannot be understood.
+    Garbled,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stop {
+    grace: Duration,
+}
+
+impl Folder {
+    /// The folder of this path, whether it is there or not.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Makes the folder, for its owner only.
+    pub fn create(path: &Path) -> Result<Self, EngineError> {
+        if let Some(parent) = path.parent() {
+            files::private_folder(parent).map_err(failed(parent))?;
+        }
+        match fs::DirBuilder::new().mode(0o700).create(path) {
+            // A keeper works elsewhere: the path must mean the same there.
+            Ok(()) => Ok(Self(fs::canonicalize(path).map_err(failed(path))?)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(EngineError::Taken(path.to_owned()))
+            }
+            Err(error) => Err(failed(path)(error)),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn exists(&self) -> bool {
+        self.0.is_dir()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn output_file(&self) -> PathBuf {
+        self.file(OUTPUT)
+    }
+
+    /// Who keeps the program. A record that cannot be understood is nobody's who lives.
+    pub fn keeper(&self) -> Result<Option<Process>, EngineError> {
+        self.read(KEEPER, Process::unknown)
+    }
+
+    pub fn note_keeper(&self, keeper: &Process) -> Result<(), EngineError> {
+        self.write(KEEPER, keeper)
+    }
+
+    /// The program, once it was started.
+    pub fn program(&self) -> Result<Option<Process>, EngineError> {
+        self.read(PROGRAM, Process::unknown)
+    }
+
+    pub fn note_program(&self, program: &Process) -> Result<(), EngineError> {
+        self.write(PROGRAM, program)
+    }
+
+    /// The group of the program, if both it and its keeper are known.
+    pub fn group(&self) -> Result<Option<Group>, EngineError> {
+        let known = (self.keeper()?, self.program()?);
+        Ok(match known {
+            (Some(keeper), Some(program)) => Some(Group::new(program, keeper.pid)),
+            _ => None,
+        })
+    }
+
+    /// How long the program has to end, if it shall.
+    pub fn stop(&self) -> Result<Option<Duration>, EngineError> {
+        let stop = self.read(STOP, || Stop {
+            grace: Duration::ZERO,
+        })?;
+        Ok(stop.map(|stop| stop.grace))
+    }
+
+    pub fn note_stop(&self, grace: Duration) -> Result<(), EngineError> {
+        self.write(STOP, &Stop { grace })
+    }
+
+    /// What is written down of the end.
+    pub fn end(&self) -> Result<Told, EngineError> {
+        Ok(match self.read::<Option<Ended>>(END, || None)? {
+            None => Told::Nothing,
+            Some(None) => Told::Garbled,
+            Some(Some(ended)) => Told::Ended(ended),
+        })
+    }
+
+    /// Takes room for [`Self::note_end`].
+    pub fn take_room_for_end(&self) -> Result<(), EngineError> {
+        let path = self.file(&partial(END));
+        let mut file = fresh(&path).map_err(failed(&path))?;
+        file.write_all(&[b' '; END_ROOM]).map_err(failed(&path))
+    }
+
+    /// Writes down how the program ended, in the room that was taken for it.
+    pub fn note_end(&self, ended: &Ended) -> Result<(), EngineError> {
+        let path = self.file(&partial(END));
+        let mut text = json(&path, ended)?;
+        // Blanks after the value are nothing in JSON, and the file stays as long as it was.
+        text.resize(text.len().max(END_ROOM), b' ');
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            self.put(END)
+        };
+        write().map_err(failed(&path))
+    }
+
+    /// Where the keeper's own words go.
+    pub fn keeper_log(&self) -> Result<File, EngineError> {
+        let path = self.file(KEEPER_LOG);
+        files::private_file(&path).map_err(failed(&path))
+    }
+
+    /// What the keeper said, if it said anything.
+    pub fn keepers_words(&self) -> Option<String> {
+        let words = fs::read(self.file(KEEPER_LOG)).ok()?;
+        let words = String::from_utf8_lossy(&words);
+        let words: String = words.trim().chars().take(1000).collect();
+        (!words.is_empty()).then_some(words)
+    }
+
+    /// A file of the folder; none if it is not there, `otherwise` if nothing can be made of it.
+    fn read<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        otherwise: impl FnOnce() -> T,
+    ) -> Result<Option<T>, EngineError> {
+        let path = self.file(name);
+        let text = match fs::metadata(&path) {
+            Ok(about) if !about.is_file() || about.len() > MOST => return Ok(Some(otherwise())),
+            Ok(_) => fs::read(&path),
+            Err(error) => Err(error),
+        };
+        match text {
+            Ok(text) => Ok(Some(
+                serde_json::from_slice(&text).unwrap_or_else(|_| otherwise()),
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // The folder is not one.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+            Err(error) => Err(failed(&path)(error)),
+        }
+    }
+
+    /// Writes a file so that it is there wholly or not at all, whenever the machine fails.
+    fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), EngineError> {
+        let path = self.file(&partial(name));
+        let text = json(&path, value)?;
+        let write = || {
+            let mut file = fresh(&path)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            self.put(name)
+        };
+        write().map_err(failed(&path))
+    }
+
+    /// Gives a file that is complete its name.
+    fn put(&self, name: &str) -> io::Result<()> {
+        fs::rename(self.file(&partial(name)), self.file(name))?;
+        File::open(&self.0)?.sync_all()
+    }
+}
+
+fn json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, EngineError> {
+    serde_json::to_vec(value).map_err(|error| failed(path)(error.into()))
+}
+
+fn partial(name: &str) -> String {
+    format!("{name}.new")
+}
+
+/// An empty file for its owner only, in place of one that was left half written.
+fn fresh(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Tells which file it was.
+pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> EngineError {
+    let path = path.to_owned();
+    move |source| EngineError::File { path, source }
+}

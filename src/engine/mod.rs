@@ -1,0 +1,132 @@
+//! Keeps a program on this machine, whatever becomes of the process that started it.
+//!
+//! Between labql and the program stands a **keeper**: the same binary in a session of its own (`labql keep FOLDER`). It
+//! starts the program, feeds its standard input, keeps its output and writes down how it ended, all in one private folder.
+//! So a server may be killed at any instant, and the next one, or another process, finds the program by its folder.
+//!
+//! A folder belongs to one program for ever: [`start`] makes it, and fails if it is there. That is what keeps a program from
+//! being started twice.
+//!
+//! Who is told apart by number (keeper, program, its group) is told apart by when it began, too, so that another process
+//! with the same number is never taken for it. That is read from `/proc`; elsewhere than on Linux a program is LOST as
+//! soon as it runs.
+
+mod folder;
+pub(crate) mod keeper;
+mod launch;
+mod output;
+mod process;
+mod start;
+mod stop;
+mod watch;
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use launch::Launch;
+pub use output::output;
+pub use start::{start, start_with};
+pub use stop::stop;
+pub use watch::ended;
+
+use folder::{Ended, Folder, Told};
+
+/// What is known of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Its folder is there and nothing was started in it. Whoever made the folder may be about to; once that process is
+    /// known to be gone, nothing ever will be.
+    Absent,
+    /// It runs.
+    Running {
+        /// When it began.
+        since: DateTime<Utc>,
+    },
+    /// It has ended.
+    Ended {
+        /// How.
+        end: End,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Its keeper is gone without a word, or the folder is: nobody knows how it ended, or whether.
+    Lost,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// It ended by itself with this code.
+    Exited(i32),
+    /// A signal ended it that did not come from here.
+    Signalled(i32),
+    /// It was ended because its time was up.
+    TimedOut,
+    /// It was ended by [`stop`].
+    Stopped,
+    /// It could not be started, for this reason.
+    NotStarted(String),
+}
+
+/// Why a program cannot be kept or asked after.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The folder is there already: something was started in it before.
+    #[error("{0} is there already")]
+    Taken(PathBuf),
+    /// The keeper did not come up.
+    #[error("the keeper of {folder} did not come up: {reason}")]
+    Keeper {
+        /// The program's folder.
+        folder: PathBuf,
+        /// What is known of it.
+        reason: String,
+    },
+    /// What was to be stopped still runs.
+    #[error("the program of {0} does not end")]
+    Stubborn(PathBuf),
+    /// A file of the folder cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// What has become of the program of a folder.
+///
+/// # Errors
+/// If files of the folder cannot be read. What is in them does not lead to errors: it is [`Look::Lost`].
+pub fn look(folder: &Path) -> Result<Look, EngineError> {
+    let folder = Folder::at(folder);
+    if let Some(ended) = told(&folder)? {
+        return Ok(ended);
+    }
+    let Some(keeper) = folder.keeper()? else {
+        // A folder that has a program and no keeper has been meddled with.
+        let absent = folder.exists() && folder.program()?.is_none();
+        return Ok(if absent { Look::Absent } else { Look::Lost });
+    };
+    if keeper.lives() {
+        let since = folder
+            .program()?
+            .map_or(keeper.since, |program| program.since);
+        return Ok(Look::Running { since });
+    }
+    // It may have ended since the first look.
+    Ok(told(&folder)?.unwrap_or(Look::Lost))
+}
+
+/// The end that is written down.
+fn told(folder: &Folder) -> Result<Option<Look>, EngineError> {
+    Ok(match folder.end()? {
+        Told::Nothing => None,
+        Told::Ended(Ended { end, at, .. }) => Some(Look::Ended { end, at }),
+        Told::Garbled => Some(Look::Lost),
+    })
+}

@@ -1,0 +1,8 @@
+//! How `autosubmit` is called: what arrives, what is refused, and what the real one does.
+
+mod arguments;
+mod far;
+mod judged;
+mod probe;
+mod profiles;
+mod real;
