@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod changes;
+pub mod chunks;
 pub mod configuration;
 pub mod graph;
 pub mod liveness;

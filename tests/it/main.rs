@@ -19,6 +19,7 @@ mod support;
 mod actions;
 mod actions_api;
 mod auth;
+mod autosubmit_api;
 mod cli;
 mod configuration;
 mod contract;

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 pub const HIDDEN: &str = "[hidden]";
 
 /// Keys at the top that are settings of Autosubmit's server, whoever set them in a file.
-const OF_SERVER: [&str; 28] = [
+pub const OF_SERVER: [&str; 28] = [
     "ALLOWED_HOSTS",
     "AS_TEMP",
     "AS_TIMES_DB",

@@ -8,7 +8,7 @@ mod difference;
 mod filter;
 
 pub use difference::{Difference, differences};
-pub use filter::HIDDEN;
+pub use filter::{HIDDEN, OF_SERVER};
 
 use std::io::{self, Read, Write};
 

@@ -34,6 +34,8 @@ pub struct Group {
 
 /// Groups by date and member whose places differ by less than this both ways are moved apart, as in Autosubmit API.
 const APART: i32 = 250;
+/// More groups than that stay where they are: each is compared with each.
+const MOST_MOVED: usize = 2_000;
 
 /// The groups of these jobs, which stand at these places: statuses in their logical order, others by name.
 pub fn groups(by: Grouping, expid: &str, jobs: &[Arc<job::Model>], places: &[Point]) -> Vec<Group> {
@@ -137,6 +139,9 @@ fn prefix(expid: &str, date: i64, member: &str, job: &str) -> String {
 
 /// Moves groups up or down that would cover each other, the lowest first, as in Autosubmit API.
 fn move_apart(groups: &mut [Group]) {
+    if groups.len() > MOST_MOVED {
+        return;
+    }
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by_key(|&group| std::cmp::Reverse(groups[group].place[1]));
     let original: Vec<Point> = groups.iter().map(|group| group.place).collect();

@@ -222,3 +222,28 @@ fn nothing_that_a_file_says_becomes_markup() {
     assert_eq!(grouped[0].place, [5, 10]);
     assert!(!svg::groups("<expid>", &grouped).unwrap().contains("<expid"));
 }
+
+#[test]
+fn groups_that_nobody_could_read_stay_where_they_are() {
+    let places_of = |count: usize| {
+        let job = |number: usize| {
+            Arc::new(job::Model {
+                date: Some(0),
+                member: Some(number.to_string()),
+                ..job::Model::default()
+            })
+        };
+        let jobs: Vec<_> = (0..count).map(job).collect();
+        let found = groups::groups(
+            groups::Grouping::DateMember,
+            "a000",
+            &jobs,
+            &vec![[0, 0]; count],
+        );
+        let mut heights: Vec<i32> = found.iter().map(|group| group.place[1]).collect();
+        heights.sort_unstable();
+        heights.dedup();
+        heights.len()
+    };
+    assert_eq!((places_of(2), places_of(2_001)), (2, 1));
+}

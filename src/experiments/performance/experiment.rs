@@ -131,10 +131,11 @@ pub fn mean_post(post: impl IntoIterator<Item = JobTimes>) -> f64 {
 /// Post-processed simulated years per day: simulated years over the whole time from the first submission of a simulating
 /// job to the end of the last job of post-processing.
 ///
-/// Autosubmit API shows a PSYPD and never reckons one, and Balaji et al. (2017) do not define it either. What they define
-/// is ASYPD: years over the elapsed time of a long simulation with queues, interruptions and the workflow counted in. This
-/// is that rate taken at the point where the data are processed, as RSYPD is it where they are transferred. When the
-/// processed data are safe on tape, nothing in the history tells.
+/// A definition of labql. Autosubmit API 4.2.0 reckons no PSYPD, and Balaji et al. (2017) do not define one. What they define
+/// is ASYPD, N / (tN − t0): years over the time from the submission of the first job to the arrival of the last output,
+/// with queues, interruptions and the workflow counted in. This is that rate with tN where the data are processed, as RSYPD
+/// is it where they are transferred. When the data are safely stored, nothing in the history tells. In the development of
+/// Autosubmit API (pull request 189) PSYPD was proposed as another name for what is ASYPD here.
 pub fn psypd(
     years: f64,
     submitted: impl IntoIterator<Item = Option<i64>>,

@@ -70,12 +70,14 @@ impl Usage {
                 .saturating_mul(request.processing_elements),
             ..Self::default()
         };
-        for line in lines.iter().rev() {
+        for (later, line) in lines.iter().rev().enumerate() {
             let completed = line.status == Some(JobStatus::Completed);
             if completed && usage.completed > 0 {
                 break;
             }
-            usage.add_attempt(line, completed);
+            // The newest may go on. One that was followed by another and did not end was lost.
+            let goes_on = later == 0 && line.status.is_none();
+            usage.add_attempt(line, completed, goes_on);
         }
         let cpu = |seconds: i64| seconds.saturating_mul(request.processing_elements);
         usage.cpu = cpu(usage.total_run());
@@ -83,7 +85,7 @@ impl Usage {
         Some(usage)
     }
 
-    fn add_attempt(&mut self, line: &StatLine, completed: bool) {
+    fn add_attempt(&mut self, line: &StatLine, completed: bool, goes_on: bool) {
         let queue = seconds(line.submitted_at, line.started_at);
         let run = seconds(line.started_at, line.finished_at);
         self.submitted += 1;
@@ -92,8 +94,7 @@ impl Usage {
             self.queue += queue;
             self.run += run;
         } else {
-            // One that goes on has not failed.
-            self.failed += i64::from(line.status.is_some());
+            self.failed += i64::from(!goes_on);
             self.failed_queue += queue;
             self.failed_run += run;
         }
@@ -162,6 +163,16 @@ mod tests {
         let usage = Usage::of(&lines, TWO_HOURS_ON_FOUR, None).unwrap();
         assert_eq!((usage.submitted, usage.completed, usage.failed), (1, 0, 0));
         assert_eq!(usage.failed_queue, 10);
+    }
+
+    #[test]
+    fn an_attempt_that_was_lost_has_failed() {
+        let lines = parse(
+            "20220101000000 20220101000010\n20220102000000 20220102000010 20220102000030 COMPLETED",
+        );
+        let usage = Usage::of(&lines, TWO_HOURS_ON_FOUR, None).unwrap();
+        assert_eq!((usage.submitted, usage.completed, usage.failed), (2, 1, 1));
+        assert_eq!((usage.queue, usage.failed_queue), (10, 10));
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub struct StatLine {
 }
 
 impl StatLine {
+    /// Is it but the time of submission?
+    fn is_submission(&self) -> bool {
+        self.started_at.is_none() && self.finished_at.is_none() && self.status.is_none()
+    }
+
     /// A line; none if it does not begin with a time.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace().peekable();
@@ -50,12 +55,12 @@ impl StatLine {
     }
 }
 
-/// The attempts that a file tells of, the oldest first. Of a line that only begins an attempt and the whole one that
-/// follows it, the whole one counts.
+/// The attempts that a file tells of, the oldest first. Of a line that is but a submission and the one that follows it,
+/// the latter counts.
 pub fn parse(text: &str) -> Vec<StatLine> {
     let mut lines: Vec<StatLine> = Vec::new();
     for line in text.lines().filter_map(StatLine::parse) {
-        if lines.last().is_some_and(|last| last.status.is_none()) {
+        if lines.last().is_some_and(StatLine::is_submission) {
             lines.pop();
         }
         lines.push(line);
@@ -140,11 +145,19 @@ mod tests {
         assert!(lines[0].started_at.is_some() && lines[0].finished_at.is_none());
     }
 
+    #[test]
+    fn an_attempt_that_began_and_was_lost_is_kept() {
+        let lines =
+            parse("20220315093446 20220315094415\n20220315144159\n20220315144159 20220315144945");
+        let started: Vec<_> = lines.iter().map(|line| line.started_at.is_some()).collect();
+        assert_eq!(started, [true, true]);
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read(text in "([0-9]{0,15}|FAILED|COMPLETED|[ \n\t]|\\PC){0,60}") {
             for line in parse(&text).iter().rev().skip(1) {
-                prop_assert!(line.status.is_some());
+                prop_assert!(!line.is_submission());
             }
         }
     }

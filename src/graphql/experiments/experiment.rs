@@ -85,6 +85,12 @@ impl Experiment {
         &self.row.expid
     }
 
+    /// The number that Autosubmit's database gave it.
+    #[reads(AutosubmitId)]
+    fn autosubmit_id(&self) -> Option<i32> {
+        int(Some(self.row.autosubmit_id))
+    }
+
     /// What it is about, in its owner's words.
     #[reads(Description)]
     fn description(&self) -> &str {

@@ -12,12 +12,13 @@ use super::enums::JobStatus;
 use super::experiment::Experiment;
 use super::filter::{JobFilter, JobOrder};
 use super::log::{LogFile, LogStream};
-use super::performance::SpeedList;
+use super::performance::{OwnQueueList, SpeedList};
 use crate::database::Database;
 use crate::entity::{experiment, job};
+use crate::experiments::performance::times::JobTimes;
 use crate::experiments::read::jobs::{self as jobs_read};
 use crate::experiments::read::neighbours::{self, Direction, KnownJobs};
-use crate::experiments::{metrics, read, status};
+use crate::experiments::{chunks, metrics, read, status};
 use crate::failure::Failure;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
@@ -93,6 +94,21 @@ impl Job {
         status::JobStatus::from_code(self.row.status.into()).unwrap_or(status::JobStatus::Unknown)
     }
 
+    async fn chunk_bounds(
+        jobs: &[Self],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Self) -> Option<(DateTime<Utc>, DateTime<Utc>)>> {
+        use experiment::Column;
+        let list = ExperimentOfJob(Columns::of(&[Column::ChunkSize, Column::ChunkUnit]));
+        let found = Level::children_of_rows(levels(jobs), ctx.database()?, &list).await?;
+        Ok(move |job: &Self| {
+            let experiment = &found.of(job.row.experiment_id)?.as_ref()?.row;
+            let start = from_millis(job.row.date?)?;
+            let unit = experiment.chunk_unit.as_deref()?;
+            chunks::bounds(start, job.row.chunk?, unit, experiment.chunk_size?)
+        })
+    }
+
     async fn neighbours(
         jobs: &[Self],
         ctx: &Context<'_>,
@@ -161,6 +177,26 @@ impl Job {
     #[reads(Chunk)]
     fn chunk(&self) -> Option<i32> {
         int(self.row.chunk)
+    }
+
+    /// The first moment of simulated time that its chunk covers, as the experiment is configured now; null without a chunk.
+    #[reads(Date, Chunk)]
+    async fn chunk_start(
+        jobs: &[Job],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Job) -> Option<DateTime<Utc>>> {
+        let bounds = Self::chunk_bounds(jobs, ctx).await?;
+        Ok(move |job: &Job| Some(bounds(job)?.0))
+    }
+
+    /// The moment of simulated time at which its chunk ends, and the next begins; null without a chunk.
+    #[reads(Date, Chunk)]
+    async fn chunk_end(
+        jobs: &[Job],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Job) -> Option<DateTime<Utc>>> {
+        let bounds = Self::chunk_bounds(jobs, ctx).await?;
+        Ok(move |job: &Job| Some(bounds(job)?.1))
     }
 
     /// Which of the job's splits this is, from 1; null when it is not split.
@@ -244,6 +280,24 @@ impl Job {
         ))
     }
 
+    /// Seconds in the queue of its own: as `queueSeconds`, but inside a wrapper without what it waited for others of it; of a
+    /// job that waits in the queue to now.
+    #[reads(SubmittedAt, StartedAt, FinishedAt, Status)]
+    async fn own_queue_seconds(
+        jobs: &[Job],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Job) -> Option<i32>> {
+        let found = Level::children_of_rows(levels(jobs), ctx.database()?, &OwnQueueList).await?;
+        let now = Utc::now().millis();
+        Ok(move |job: &Job| {
+            job.row.submitted_at?;
+            let wrapped = found.of(job.row.id).copied().flatten();
+            int(Some(
+                wrapped.unwrap_or_else(|| JobTimes::of(&job.row, now).queue),
+            ))
+        })
+    }
+
     /// Seconds from start to end; of a running job to now.
     #[reads(StartedAt, FinishedAt, Status)]
     fn run_seconds(&self) -> Option<i32> {
@@ -300,6 +354,19 @@ impl Job {
     async fn asypd(jobs: &[Job], ctx: &Context<'_>) -> Result<impl Fn(&Job) -> Option<f64>> {
         let found = Level::children_of_rows(levels(jobs), ctx.database()?, &SpeedList).await?;
         Ok(move |job: &Job| found.of(job.row.id)?.asypd)
+    }
+
+    /// The name that the job list has for its standard output. There may be no such file any more, or not yet: that of the
+    /// newest attempt is `outLog`.
+    #[reads(OutLog)]
+    fn out_log_name(&self) -> Option<&str> {
+        self.row.out_log.as_deref()
+    }
+
+    /// The name that the job list has for its standard error; see `outLogName`.
+    #[reads(ErrLog)]
+    fn err_log_name(&self) -> Option<&str> {
+        self.row.err_log.as_deref()
     }
 
     /// The standard output of the newest attempt; null when there is no such file.

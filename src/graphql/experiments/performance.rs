@@ -24,9 +24,10 @@ use crate::time::Millis;
 
 /// How fast an experiment simulates, and what that costs, from its completed jobs of the section SIM.
 ///
-/// The metrics are those of Balaji et al. (2017), "CPMIP: measurements of real computational performance of Earth system
-/// models in CMIP6", <https://doi.org/10.5194/gmd-10-19-2017>, reckoned as Autosubmit API does. What the data do not tell
-/// is null.
+/// SYPD, ASYPD, CHSY, JPSY and parallelization are metrics of Balaji et al. (2017), "CPMIP: measurements of real
+/// computational performance of Earth system models in CMIP6", <https://doi.org/10.5194/gmd-10-19-2017>, reckoned from jobs
+/// as Autosubmit API does; RSYPD and the footprint are Autosubmit API's own, PSYPD is labql's. What the data do not tell is
+/// null.
 #[derive(Clone, Default)]
 pub struct ExperimentPerformance(Arc<Parts>);
 
@@ -81,9 +82,10 @@ impl ExperimentPerformance {
 
 /// How fast an experiment simulates, and what that costs, from its completed jobs of the section SIM.
 ///
-/// The metrics are those of Balaji et al. (2017), "CPMIP: measurements of real computational performance of Earth system
-/// models in CMIP6", <https://doi.org/10.5194/gmd-10-19-2017>, reckoned as Autosubmit API does. What the data do not tell
-/// is null.
+/// SYPD, ASYPD, CHSY, JPSY and parallelization are metrics of Balaji et al. (2017), "CPMIP: measurements of real
+/// computational performance of Earth system models in CMIP6", <https://doi.org/10.5194/gmd-10-19-2017>, reckoned from jobs
+/// as Autosubmit API does; RSYPD and the footprint are Autosubmit API's own, PSYPD is labql's. What the data do not tell is
+/// null.
 #[row]
 impl ExperimentPerformance {
     /// Simulated years: those of the chunks of all jobs that are considered. Each split of a chunk counts with the whole.
@@ -109,9 +111,10 @@ impl ExperimentPerformance {
     }
 
     /// Post-processed simulated years per day: SY · 86400 / the time from the first submission of a considered job to the
-    /// end of the last completed job of the section POST. It is the ASYPD of Balaji et al. (2017), the elapsed time of a
-    /// simulation with queues and interruptions counted in, taken where its output is processed; they do not name it, and
-    /// Autosubmit API never reckoned it. When the output is safely archived, Autosubmit does not record.
+    /// end of the last completed job of the section POST. A definition of labql: it is N / (tN − t0), by which Balaji et al.
+    /// (2017) define ASYPD, with tN the end of post-processing, since when output is safely stored Autosubmit does not
+    /// record. They do not name a PSYPD. In the development of Autosubmit API the word was proposed as another name for
+    /// what is `asypd` here.
     fn psypd(&self) -> Option<f64> {
         self.0.performance.psypd
     }
@@ -410,5 +413,25 @@ impl ChildList for SpeedList {
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
         let now = Utc::now().millis();
         read::of_jobs(database, level.experiments(), level.parents(), now).await
+    }
+}
+
+/// The queue times of jobs inside wrappers.
+#[derive(Clone, Copy, Hash, PartialEq, Eq)]
+pub(super) struct OwnQueueList;
+
+impl ChildList for OwnQueueList {
+    /// None: the job is in no wrapper.
+    type Children = Option<i64>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        let now = Utc::now().millis();
+        let queues = read::wrapped_queues(database, level.experiments(), now).await?;
+        let queue = |(job, queue)| (job, Some(queue));
+        Ok(queues.into_iter().map(queue).collect())
     }
 }

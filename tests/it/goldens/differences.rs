@@ -4,49 +4,39 @@ use serde_json::{Value, json};
 
 /// A difference that is meant.
 pub struct Difference {
-    /// Of which experiment; `*`: of any.
-    pub expid: &'static str,
     /// Which field.
     pub what: &'static str,
     /// Theirs and ours, as they may differ.
     pub when: fn(&Value, &Value) -> bool,
     /// Why ours is right.
-    #[allow(dead_code, reason = "it is for who reads the table")]
     pub because: &'static str,
 }
 
-fn any(_: &Value, _: &Value) -> bool {
-    true
+/// Ours is what something else that the old API says comes to.
+fn better(theirs: &Value, ours: &Value) -> bool {
+    theirs["better"] == *ours
 }
 
 fn only_ours(theirs: &Value, ours: &Value) -> bool {
     theirs.is_null() && !ours.is_null()
 }
 
+/// A job whose log is compressed.
+fn compressed(theirs: &Value, ours: &Value) -> bool {
+    let ours = ours.as_str().unwrap_or_default();
+    theirs.is_null() && (ours.ends_with(".gz") || ours.ends_with(".xz"))
+}
+
 fn minus_one(theirs: &Value, ours: &Value) -> bool {
     theirs == -1 && ours.is_null()
 }
 
-fn failed(theirs: &Value, ours: &Value) -> bool {
-    theirs.is_null() && ours.as_array().is_some_and(Vec::is_empty)
+fn no_wrappers(theirs: &Value, ours: &Value) -> bool {
+    theirs.is_null() && ours.is_array()
 }
 
 fn zero_for_none(theirs: &Value, ours: &Value) -> bool {
     theirs == 0 && ours.is_null()
-}
-
-fn higher(theirs: &Value, ours: &Value) -> bool {
-    theirs.as_i64() < ours.as_i64()
-}
-
-/// Those of the three fixed groups that have jobs are the same.
-fn statuses_without_jobs(theirs: &Value, ours: &Value) -> bool {
-    let (Some(theirs), Some(ours)) = (theirs.as_object(), ours.as_object()) else {
-        return false;
-    };
-    theirs
-        .iter()
-        .all(|(name, color)| ours.get(name).is_none_or(|ours| ours == color))
 }
 
 fn number_for_none(theirs: &Value, ours: &Value) -> bool {
@@ -57,13 +47,14 @@ fn zero_for_all(theirs: &Value, ours: &Value) -> bool {
     *theirs == 0 && ours.as_i64().is_some_and(|jobs| jobs > 0)
 }
 
+/// Nothing of a root that was put away runs.
 fn runs_no_longer(theirs: &Value, ours: &Value) -> bool {
     (theirs == "RUNNING" && ours == "NOT RUNNING") || (theirs == true && ours == false)
 }
 
-fn the_four_that_ran(theirs: &Value, ours: &Value) -> bool {
-    (theirs == 4 && ours == 0)
-        || (*theirs == json!(["a000", "c000", "d000", "o000"]) && *ours == json!([]))
+fn none_runs(theirs: &Value, ours: &Value) -> bool {
+    let some = theirs.as_array().is_some_and(|list| !list.is_empty());
+    (theirs.as_i64() > Some(0) && ours == 0) || (some && *ours == json!([]))
 }
 
 /// A number that is not known.
@@ -76,390 +67,244 @@ fn nameless(theirs: &Value, ours: &Value) -> bool {
     theirs == "" && ours.is_string()
 }
 
-/// As far apart as rounding to two decimals can bring them.
-fn rounded(theirs: &Value, ours: &Value) -> bool {
+fn the_text_none(theirs: &Value, _: &Value) -> bool {
+    theirs == "None"
+}
+
+fn not_available(theirs: &Value, ours: &Value) -> bool {
+    theirs == "NA" && ours.is_number()
+}
+
+/// Times to the moment of the call. What ours come to is compared as `summary.mean of the jobs`.
+fn to_now(theirs: &Value, ours: &Value) -> bool {
+    let is_number = |value: &Value| value.as_str().is_some_and(|it| it.parse::<f64>().is_ok());
+    unknown(theirs, ours) || (is_number(theirs) && is_number(ours))
+}
+
+/// Times of which ours leave some out.
+fn less(theirs: &Value, ours: &Value) -> bool {
     let number = |value: &Value| value.as_str()?.parse::<f64>().ok();
-    match (number(theirs), number(ours)) {
-        (Some(theirs), Some(ours)) => (theirs - ours).abs() <= 0.005,
-        _ => false,
-    }
-}
-
-fn fewer(theirs: &Value, ours: &Value) -> bool {
-    theirs.as_i64() > ours.as_i64() && ours.is_i64()
-}
-
-fn more(theirs: &Value, ours: &Value) -> bool {
-    ours.as_i64() > theirs.as_i64() && theirs.is_i64()
+    number(ours).is_some() && number(ours) < number(theirs)
 }
 
 /// Why a metric is null.
 const UNKNOWN: &str = "The old API says 0 where the data do not tell.";
 /// Why jobs in a wrapper waited less.
-const IN_A_ROW: &str = "The structure database is of an older workflow and names none of the jobs in the wrapper. The old API then \
-    lets each job wait for those before it; here they count as run one after the other, as without a structure database.";
-/// Why times differ from day to day.
-const CLOCK: &str = "Jobs are on their way: their times go on to now.";
+const IN_A_ROW: &str = "The structure database is of an older workflow and names none of the jobs in the wrapper. The old \
+    API then lets each job wait for those before it; here they count as run one after the other, as without a structure \
+    database.";
 /// Why an attempt has not failed.
-const BEGUN: &str = "The old API takes the time of submission, which Autosubmit writes first on a line of its own, for a failed \
-    attempt.";
-/// Why jobs are counted by the list.
-const LISTED: &str = "The old API counts a job as suspicious, and no longer by its status, when its stat file says another \
-    status than the job list.";
-
+const BEGUN: &str = "The old API takes the time of submission, which Autosubmit writes first on a line of its own, for a \
+    failed attempt, and so an attempt that goes on.";
 /// Why nothing of the root runs.
-const ENDED: &str = "The table of states says RUNNING as long as nobody takes it back. The logs of three of these runs end \
-    with the end, that of the fourth has been silent since it was killed.";
+const ENDED: &str = "The table of states says RUNNING as long as nobody takes it back. The logs of these runs end with the \
+    end, or have been silent since they were killed.";
+/// Why splits differ.
+const NO_SPLIT: &str =
+    "The old API gives -1 where there is no split in the SQLite form, null in all others.";
+/// Why splits differ.
+const SPLITS_OF_GRAPHS: &str =
+    "The old API finds no split in a networkx graph; the graph has them.";
+/// Why there are neighbours.
+const EDGES_OF_GRAPHS: &str =
+    "Without a structure database the old API fails, though the graph itself holds the edges.";
+/// Why there is no length.
+const NO_LENGTH: &str = "What has not begun or ended has no length; the old API says 0.";
+/// Why there is a log.
+const LOGS: &str = "The old API shows logs of ended jobs only; a job that was submitted again has those of its newest attempt.";
+/// Why there is a queue.
+const QUEUES: &str = "The old API knows only the queue of a section, and the text None where there is none; here the queue \
+    of the platform is used, or that of the newest attempt.";
+/// Why there is a wallclock.
+const WALLCLOCKS: &str = "A section without a wallclock: the newest attempt recorded one.";
+/// Why there is a platform.
+const MAIN_PLATFORM: &str =
+    "A section without a platform runs on the main platform of the experiment.";
+
+const fn differs(
+    what: &'static str,
+    when: fn(&Value, &Value) -> bool,
+    because: &'static str,
+) -> Difference {
+    Difference {
+        what,
+        when,
+        because,
+    }
+}
 
 pub const DIFFERENCES: &[Difference] = &[
-    Difference {
-        expid: "*",
-        what: "experiment.status",
-        when: runs_no_longer,
-        because: ENDED,
-    },
-    Difference {
-        expid: "*",
-        what: "detail.status",
-        when: runs_no_longer,
-        because: ENDED,
-    },
-    Difference {
-        expid: "*",
-        what: "experiments",
-        when: the_four_that_ran,
-        because: ENDED,
-    },
-    Difference {
-        expid: "*",
-        what: "experiments.totalCount",
-        when: the_four_that_ran,
-        because: ENDED,
-    },
-    Difference {
-        expid: "d000",
-        what: "job.split",
-        when: minus_one,
-        because: "The old API gives -1 where there is no split in the SQLite form, null in all others.",
-    },
-    Difference {
-        expid: "d000",
-        what: "job.splits",
-        when: minus_one,
-        because: "The old API gives -1 where there is no split in the SQLite form, null in all others.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "job.split",
-        when: only_ours,
-        because: "The old API finds no split in a networkx graph; the graph has them.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "job.splits",
-        when: only_ours,
-        because: "The old API finds no split in a networkx graph; the graph has them.",
-    },
-    Difference {
-        expid: "c000",
-        what: "job.split",
-        when: only_ours,
-        because: "The old API finds no split in a networkx graph; the graph has them.",
-    },
-    Difference {
-        expid: "c000",
-        what: "job.splits",
-        when: only_ours,
-        because: "The old API finds no split in a networkx graph; the graph has them.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "detail.split",
-        when: only_ours,
-        because: "The old API finds no split in a networkx graph; the graph has them.",
-    },
-    Difference {
-        expid: "d000",
-        what: "detail.split",
-        when: minus_one,
-        because: "The old API gives -1 where there is no split in the SQLite form, null in all others.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "detail.splits",
-        when: only_ours,
-        because: "The old API finds no split in a networkx graph; the graph has them.",
-    },
-    Difference {
-        expid: "d000",
-        what: "detail.splits",
-        when: minus_one,
-        because: "The old API gives -1 where there is no split in the SQLite form, null in all others.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "parents",
-        when: only_ours,
-        because: "Without a structure database the old API fails, though the graph itself holds the edges.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "children",
-        when: only_ours,
-        because: "Without a structure database the old API fails, though the graph itself holds the edges.",
-    },
-    Difference {
-        expid: "d000",
-        what: "wrappers",
-        when: failed,
-        because: "The old API fails where a 4.2.0 list has no tables of previews.",
-    },
-    Difference {
-        expid: "*",
-        what: "attempt.queueSeconds",
-        when: zero_for_none,
-        because: "What has not begun or ended has no length; the old API says 0:00:00.",
-    },
-    Difference {
-        expid: "*",
-        what: "attempt.runSeconds",
-        when: zero_for_none,
-        because: "What has not begun or ended has no length; the old API says 0:00:00.",
-    },
-    Difference {
-        expid: "*",
-        what: "detail.queue",
-        when: only_ours,
-        because: "The old API knows only the queue of a section here, and None in its tree; where a section names none, the queue of the platform is used.",
-    },
-    Difference {
-        expid: "a3tb",
-        what: "detail.platform",
-        when: only_ours,
-        because: "A section without a platform runs on the main platform of the experiment.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "detail.wallclock",
-        when: only_ours,
-        because: "A section without a wallclock: the newest attempt recorded one.",
-    },
-    Difference {
-        expid: "c000",
-        what: "detail.outLog",
-        when: only_ours,
-        because: "The old API shows logs of ended jobs only; a job that was submitted again has those of its newest attempt.",
-    },
-    Difference {
-        expid: "c000",
-        what: "detail.errLog",
-        when: only_ours,
-        because: "The old API shows logs of ended jobs only; a job that was submitted again has those of its newest attempt.",
-    },
-    Difference {
-        expid: "*",
-        what: "detail.hpc",
-        when: any,
-        because: "The old detail reads the configuration, the old list the central database; here both are of the central database.",
-    },
-    Difference {
-        expid: "*",
-        what: "detail.branch",
-        when: only_ours,
-        because: "As with the platform: the central database names one, the configuration has no sources of a model.",
-    },
-    Difference {
-        expid: "*",
-        what: "graph.level",
-        when: higher,
-        because: "The old API takes the level on the way on which a walk came by first, and the order of its walk is that of \
+    differs("experiment.status", runs_no_longer, ENDED),
+    differs("detail.status", runs_no_longer, ENDED),
+    differs("info.running", runs_no_longer, ENDED),
+    differs("experiments", none_runs, ENDED),
+    differs("experiments.totalCount", none_runs, ENDED),
+    differs("job.split", minus_one, NO_SPLIT),
+    differs("job.splits", minus_one, NO_SPLIT),
+    differs("detail.split", minus_one, NO_SPLIT),
+    differs("detail.splits", minus_one, NO_SPLIT),
+    differs("node.split", minus_one, NO_SPLIT),
+    differs("node.splits", minus_one, NO_SPLIT),
+    differs("job.split", only_ours, SPLITS_OF_GRAPHS),
+    differs("job.splits", only_ours, SPLITS_OF_GRAPHS),
+    differs("detail.split", only_ours, SPLITS_OF_GRAPHS),
+    differs("detail.splits", only_ours, SPLITS_OF_GRAPHS),
+    differs("node.split", only_ours, SPLITS_OF_GRAPHS),
+    differs("node.splits", only_ours, SPLITS_OF_GRAPHS),
+    differs("parents", only_ours, EDGES_OF_GRAPHS),
+    differs("children", only_ours, EDGES_OF_GRAPHS),
+    differs(
+        "tree.total",
+        zero_for_all,
+        "Without a structure database the old API fails, though the job list says all that a tree needs.",
+    ),
+    differs(
+        "wrappers",
+        no_wrappers,
+        "The old API fails where a 4.2.0 list has no tables of previews.",
+    ),
+    differs("attempt.queueSeconds", zero_for_none, NO_LENGTH),
+    differs("attempt.runSeconds", zero_for_none, NO_LENGTH),
+    differs("runJob.runSeconds", zero_for_none, NO_LENGTH),
+    differs(
+        "runJob.queueSeconds",
+        number_for_none,
+        "What has been submitted and not started has no length yet; the old API reckons to its own now.",
+    ),
+    differs("detail.queue", only_ours, QUEUES),
+    differs("node.queue", only_ours, QUEUES),
+    differs("node.queue", the_text_none, QUEUES),
+    differs("detail.platform", only_ours, MAIN_PLATFORM),
+    differs("platform.name", nameless, MAIN_PLATFORM),
+    differs("detail.wallclock", only_ours, WALLCLOCKS),
+    differs("node.wallclock", only_ours, WALLCLOCKS),
+    differs("detail.outLog", only_ours, LOGS),
+    differs("detail.errLog", only_ours, LOGS),
+    differs("node.log of a job that has not ended", only_ours, LOGS),
+    differs(
+        "node.log",
+        compressed,
+        "The old tree does not see compressed logs, the old detail of a job does.",
+    ),
+    differs(
+        "node.remoteId",
+        better,
+        "The old tree has the id of the job list, its detail of a job that of the newest attempt in the history, as here.",
+    ),
+    differs(
+        "node.remoteId",
+        only_ours,
+        "A job list that was made anew has no id; the newest attempt in the history has.",
+    ),
+    differs(
+        "node.hidden",
+        only_ours,
+        "The old tree shows no times of jobs in this status, the old detail of a job does.",
+    ),
+    differs(
+        "detail.branch",
+        only_ours,
+        "The old detail reads the configuration, the old list the central database; here both are of the central \
+            database, and it names one.",
+    ),
+    differs(
+        "search.completed",
+        not_available,
+        "The old search says NA where the list of experiments has numbers.",
+    ),
+    differs(
+        "search.total",
+        not_available,
+        "The old search says NA where the list of experiments has numbers.",
+    ),
+    differs(
+        "graph.level",
+        better,
+        "The old API takes the level on the way on which a walk came by first, and the order of its walk is that of \
             a set: another one in each process. Here it is the longest way, so that every edge leads to a higher level.",
-    },
-    Difference {
-        expid: "*",
-        what: "graph.statuses",
-        when: statuses_without_jobs,
-        because: "The old API always names WAITING, COMPLETED and SUSPENDED and no other; here it is the statuses that \
-            jobs have.",
-    },
-    Difference {
-        expid: "a1ve",
-        what: "tree.total",
-        when: zero_for_all,
-        because: "Without a structure database the old API fails, though the job list says all that a tree needs.",
-    },
-    Difference {
-        expid: "*",
-        what: "runJob.queueSeconds",
-        when: number_for_none,
-        because: "What has been submitted and not started has no length yet; the old API reckons to its own now.",
-    },
-    Difference {
-        expid: "*",
-        what: "runJob.runSeconds",
-        when: zero_for_none,
-        because: "What has not begun or ended has no length; the old API says 0.",
-    },
-    Difference {
-        expid: "*",
-        what: "performance.sypd",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "performance.asypd",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "performance.rsypd",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "performance.chsy",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "performance.jpsy",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "performance.totalFootprint",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "platform.carbonFactor",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "platform.pue",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "considered.jpsy",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "considered.footprint",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "run.chsy",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "summary.mean",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "statistics.cpuPercentage",
-        when: unknown,
-        because: UNKNOWN,
-    },
-    Difference {
-        expid: "*",
-        what: "performance.chsy",
-        when: rounded,
-        because: "The old API takes the mean of numbers that it has rounded to two decimals.",
-    },
-    Difference {
-        expid: "a3tb",
-        what: "platform.name",
-        when: nameless,
-        because: "A section without a platform runs on the main platform of the experiment.",
-    },
-    Difference {
-        expid: "aa6f",
-        what: "performance.asypd",
-        when: any,
-        because: IN_A_ROW,
-    },
-    Difference {
-        expid: "aa6f",
-        what: "considered.asypd",
-        when: any,
-        because: IN_A_ROW,
-    },
-    Difference {
-        expid: "aa6f",
-        what: "considered.queueSeconds",
-        when: any,
-        because: IN_A_ROW,
-    },
-    Difference {
-        expid: "aa6f",
-        what: "job.asypd",
-        when: any,
-        because: IN_A_ROW,
-    },
-    Difference {
-        expid: "aa6f",
-        what: "summary.mean",
-        when: any,
-        because: IN_A_ROW,
-    },
-    Difference {
-        expid: "a3tb",
-        what: "summary.mean",
-        when: any,
-        because: CLOCK,
-    },
-    Difference {
-        expid: "a3tb",
-        what: "statistics.failedCount",
-        when: fewer,
-        because: BEGUN,
-    },
-    Difference {
-        expid: "a3tb",
-        what: "summary.count",
-        when: more,
-        because: LISTED,
-    },
-    Difference {
-        expid: "c000",
-        what: "summary.mean",
-        when: any,
-        because: CLOCK,
-    },
-    Difference {
-        expid: "c000",
-        what: "statistics.failedCount",
-        when: fewer,
-        because: BEGUN,
-    },
-    Difference {
-        expid: "c000",
-        what: "summary.count",
-        when: more,
-        because: LISTED,
-    },
-    Difference {
-        expid: "c000",
-        what: "statistics.submittedCount",
-        when: fewer,
-        because: BEGUN,
-    },
+    ),
+    differs(
+        "graph.statuses",
+        better,
+        "The old API always names WAITING, COMPLETED and SUSPENDED and no other; here it is the statuses that jobs have.",
+    ),
+    differs(
+        "graph.x",
+        better,
+        "An eigenvalue that is not simple: any combination of its vectors is one as good.",
+    ),
+    differs(
+        "graph.y",
+        better,
+        "An eigenvalue that is not simple: any combination of its vectors is one as good.",
+    ),
+    differs("performance.sypd", unknown, UNKNOWN),
+    differs("performance.asypd", unknown, UNKNOWN),
+    differs("performance.rsypd", unknown, UNKNOWN),
+    differs("performance.chsy", unknown, UNKNOWN),
+    differs("performance.jpsy", unknown, UNKNOWN),
+    differs("performance.totalFootprint", unknown, UNKNOWN),
+    differs("platform.carbonFactor", unknown, UNKNOWN),
+    differs("platform.pue", unknown, UNKNOWN),
+    differs("considered.jpsy", unknown, UNKNOWN),
+    differs("considered.footprint", unknown, UNKNOWN),
+    differs("run.chsy", unknown, UNKNOWN),
+    differs("summary.mean", unknown, UNKNOWN),
+    differs("statistics.cpuPercentage", unknown, UNKNOWN),
+    differs("performance.asypd", better, IN_A_ROW),
+    differs("considered.asypd", better, IN_A_ROW),
+    differs("considered.queueSeconds", better, IN_A_ROW),
+    differs("node.ownQueueSeconds", better, IN_A_ROW),
+    differs("job.asypd", better, IN_A_ROW),
+    differs("summary.mean in a row", less, IN_A_ROW),
+    differs(
+        "summary.mean to now",
+        to_now,
+        "Jobs are on their way: their times go on to now. The mean over the jobs, of which each is compared, is ours.",
+    ),
+    differs(
+        "summary.count",
+        better,
+        "The old API counts a job as suspicious, and no longer by its status, when its stat file says another status \
+            than the job list.",
+    ),
+    differs("statistics.failedCount", better, BEGUN),
+    differs("statistics.submittedCount", better, BEGUN),
+];
+
+/// Answers that nothing is compared with, and why. A name of a call is of all experiments.
+pub const LEFT_OUT: &[(&str, &str)] = &[
+    ("_all__home", "the server itself"),
+    ("_all__v4_routes", "the server itself"),
+    ("_all__openapi", "the server itself"),
+    ("_all__v3_filestatus", "a stub that says that it is one"),
+    (
+        "_all__v3_tokentest",
+        "credentials: how one signs in differs",
+    ),
+    (
+        "_all__v4_verify-token",
+        "credentials: how one signs in differs",
+    ),
+    (
+        "_all__v4_preferred-username",
+        "a setting of the old interface",
+    ),
+    ("_all__v4_profiles", "settings of that server's runners"),
+    ("_all__v4_endpoints", "settings of that server's runners"),
+    (
+        "_all__v4_ssh-public-keys",
+        "settings of that server's runners",
+    ),
+    (
+        "_all__v3_joblog_traversal",
+        "no operation takes the name of a file",
+    ),
+    (
+        "v3_logrun",
+        "seconds by that server's clock; whether the log is that of a run that goes on shows in the status",
+    ),
+    ("v3_joblog", "the log of a job"),
+    ("v3_exprun", "the log of the run"),
+    ("v3_exp-recovery-logs", "the logs of recoveries"),
 ];

@@ -1,8 +1,10 @@
 //! The list of experiments, its filters and orders, and what is said of each.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use super::{Comparison, EXPIDS, count, list, text, time};
+use super::{Comparison, count, list, text, time};
 
 const LIST: &str =
     "query($filter: ExperimentFilter, $orderBy: [ExperimentOrder!], $first: Int, $after: String) {
@@ -18,7 +20,7 @@ const LIST: &str =
     }
 }";
 
-pub async fn compare(comparison: &mut Comparison) {
+pub async fn compare(comparison: &mut Comparison, expids: &BTreeSet<String>) {
     for (name, variables, ordered) in [
         ("all", json!({}), false),
         (
@@ -69,10 +71,10 @@ pub async fn compare(comparison: &mut Comparison) {
     same(comparison, "page", &second["experiments"], true);
 
     let all = comparison.data(LIST, json!({})).await;
-    for expid in EXPIDS {
+    for expid in expids {
         let ours = list(&all["experiments"]["nodes"])
             .into_iter()
-            .find(|experiment| experiment["expid"] == expid)
+            .find(|experiment| experiment["expid"] == *expid)
             .expect("an experiment");
         details(comparison, expid, &ours);
     }
@@ -187,7 +189,6 @@ fn details(comparison: &mut Comparison, expid: &str, ours: &Value) {
     for (their_field, our_field) in [
         ("description", "description"),
         ("version", "autosubmitVersion"),
-        ("hpc", "hpc"),
         ("model", "model"),
         ("branch", "branch"),
         ("chunk_size", "chunkSize"),

@@ -1,14 +1,16 @@
-//! The jobs of an experiment, one job, and its neighbours.
+//! The jobs of an experiment, one job and its neighbours.
+//!
+//! Left out: `out_path_remote` and `err_path_remote`, which are the same names on the platform.
 
 use serde_json::{Value, json};
 
-use super::{Comparison, list, text, time};
+use super::{Comparison, file_name, list, text, time};
 
 const PAGE: &str = "query($expid: String!, $filter: JobFilter, $first: Int, $after: String) {
     experiment(expid: $expid) { jobs(filter: $filter, first: $first, after: $after) {
         totalCount
         pageInfo { hasNextPage endCursor }
-        nodes { name status section date member chunk split splits priority }
+        nodes { name status section date member chunk split splits priority outLogName errLogName }
     } }
 }";
 
@@ -117,6 +119,14 @@ fn same(comparison: &mut Comparison, expid: &str, name: &str, ours: &[Value]) {
                 &text(&theirs[field]),
                 &ours[field],
             );
+        }
+        for (their_field, our_field) in [
+            ("out_path_local", "outLogName"),
+            ("err_path_local", "errLogName"),
+        ] {
+            let what = format!("job.{our_field}");
+            let theirs = file_name(&theirs[their_field]);
+            comparison.equal(expid, &what, name, &theirs, &ours[our_field]);
         }
         comparison.equal(
             expid,

@@ -186,6 +186,21 @@ fn what_makes_no_sense_is_told_with_its_file() {
         "JOBS: {{A: {{{inner}, B: {{{inner}, C: {{D: 1}}}}}}}}\n"
     ));
     assert!(messages(&found).iter().any(|it| it.contains("too large")));
+    // A thousand copies of a long text, and a thousand of one that variables make long.
+    let long = "x".repeat(1 << 20);
+    let found = one(&format!("JOBS: {{A: {{{inner}, SCRIPT: {long}}}}}\n"));
+    assert!(messages(&found).iter().any(|it| it.contains("too large")));
+    assert_eq!(found.tree["JOBS"]["A"]["SCRIPT"], long);
+    let (word, many) = ("x".repeat(2000), "%B%".repeat(30));
+    let found = one(&format!(
+        "JOBS: {{A: {{{inner}, B: {word}, C: '{many}', D: '{many}'}}}}\n"
+    ));
+    assert!(messages(&found).iter().any(|it| it.contains("too large")));
+    assert!(found.tree.to_string().len() < 1 << 20);
+    let found = one(&format!(
+        "JOBS: {{A: {{FOR: {{NAME: '{names}', S: [1]}}, B: 1}}}}\n"
+    ));
+    assert_eq!(messages(&found).len(), 1);
     let doubles: String = (0..30)
         .map(|n| format!("V{n}: '%V{}%%V{}%'\n", n + 1, n + 1))
         .collect();

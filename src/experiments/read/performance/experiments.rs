@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, IntoCondition};
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect, RelationDef,
-};
+use sea_orm::sea_query::{Condition, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect};
 
 use super::newest::{self, Newest, of_sections, years};
+use super::of_simulation;
 use super::wrapped::{self, Wrapped};
 use crate::database::{Database, is_one_of};
 use crate::entity::{experiment, job, job_section};
@@ -103,15 +102,6 @@ pub async fn of_experiments(
 /// What the configurations of experiments say of chunks and of the jobs that simulate.
 async fn configured(database: &Database, experiments: &[i64]) -> Result<Vec<Configured>, Failure> {
     use experiment::Column;
-    let of_simulation: RelationDef = experiment::Entity::belongs_to(job_section::Entity)
-        .from(Column::Id)
-        .to(job_section::Column::ExperimentId)
-        .on_condition(|_, section| {
-            Expr::col((section, job_section::Column::Name))
-                .eq(SIM)
-                .into_condition()
-        })
-        .into();
     Ok(experiment::Entity::find()
         .select_only()
         .columns([
@@ -126,7 +116,10 @@ async fn configured(database: &Database, experiments: &[i64]) -> Result<Vec<Conf
             job_section::Column::CarbonFactor,
             job_section::Column::Pue,
         ])
-        .join(JoinType::LeftJoin, of_simulation)
+        .join(
+            JoinType::LeftJoin,
+            of_simulation::<experiment::Entity>(Column::Id),
+        )
         .filter(is_one_of(
             database,
             (experiment::Entity, Column::Id),

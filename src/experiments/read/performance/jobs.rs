@@ -1,6 +1,6 @@
 //! The speed of jobs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -56,13 +56,13 @@ pub async fn of_jobs(
         let times = wrapped.get(&row.id).map(|wrapped| wrapped.times);
         times.unwrap_or_else(|| JobTimes::of(row, now))
     };
-    let measured: HashSet<i64> = rows.iter().map(|row| row.experiment_id).collect();
-    let mean_posts: HashMap<i64, f64> = measured
+    let mut posts: HashMap<i64, Vec<JobTimes>> = HashMap::new();
+    for row in &post {
+        posts.entry(row.experiment_id).or_default().push(times(row));
+    }
+    let mean_posts: HashMap<i64, f64> = posts
         .into_iter()
-        .map(|experiment| {
-            let post = post.iter().filter(|row| row.experiment_id == experiment);
-            (experiment, mean_post(post.map(|row| times(row))))
-        })
+        .map(|(experiment, times)| (experiment, mean_post(times)))
         .collect();
     let speed = |row: &job::Model| {
         let years = newest.get(&row.id).and_then(Newest::years);

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, IntoCondition};
+use sea_orm::sea_query::Condition;
 use sea_orm::{
     ColumnTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect,
     RelationDef,
 };
 
 use super::newest::years;
+use super::of_simulation;
 use crate::database::{Database, is_one_of};
 use crate::entity::{experiment_run, job_attempt, job_section};
 use crate::experiments::performance::run::{Attempt, RunPerformance};
@@ -126,20 +127,14 @@ async fn completed(database: &Database, runs: &[i64]) -> Result<Vec<Completed>, 
 
 async fn configured(database: &Database, runs: &[i64]) -> Result<Vec<Run>, Failure> {
     use experiment_run::Column;
-    let of_simulation: RelationDef = experiment_run::Entity::belongs_to(job_section::Entity)
-        .from(Column::ExperimentId)
-        .to(job_section::Column::ExperimentId)
-        .on_condition(|_, section| {
-            Expr::col((section, job_section::Column::Name))
-                .eq(SIM)
-                .into_condition()
-        })
-        .into();
     Ok(experiment_run::Entity::find()
         .select_only()
         .columns([Column::Id, Column::ChunkUnit, Column::ChunkSize])
         .column(job_section::Column::ProcessingElements)
-        .join(JoinType::LeftJoin, of_simulation)
+        .join(
+            JoinType::LeftJoin,
+            of_simulation::<experiment_run::Entity>(Column::ExperimentId),
+        )
         .filter(is_one_of(
             database,
             (experiment_run::Entity, Column::Id),

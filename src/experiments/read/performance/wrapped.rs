@@ -129,6 +129,18 @@ pub async fn of_experiments(
     Ok(found)
 }
 
+/// How long the jobs inside wrappers of these experiments really waited, in seconds, by row id; statements as
+/// [`of_experiments`].
+pub async fn wrapped_queues(
+    database: &Database,
+    experiments: &[i64],
+    now: i64,
+) -> Result<HashMap<i64, i64>, Failure> {
+    let wrapped = of_experiments(database, experiments, now).await?;
+    let queue = |(job, wrapped): (i64, Wrapped)| (job, wrapped.times.queue);
+    Ok(wrapped.into_iter().map(queue).collect())
+}
+
 /// The children of these jobs.
 async fn edges(database: &Database, rows: &[Row]) -> Result<HashMap<i64, Vec<i64>>, Failure> {
     let jobs: Vec<i64> = rows.iter().map(|row| row.id).collect();

@@ -7,8 +7,12 @@ use std::collections::BTreeMap;
 
 use super::{tree::Tree, variables};
 
-/// The most nodes that a tree may have once its loops are unrolled.
+/// The most nodes that a tree may have once its loops are unrolled, as [`Tree::size`] counts.
 const MAX_NODES: usize = 500_000;
+/// What is wrong with a loop that makes it larger.
+const TOO_LARGE: &str = "makes the configuration too large";
+/// How many problems of one tree are told.
+const MAX_PROBLEMS: usize = 20;
 
 /// Unrolls all loops of a tree; gives what is wrong with some of them.
 pub(super) fn unroll(tree: &mut Tree) -> Vec<String> {
@@ -17,6 +21,7 @@ pub(super) fn unroll(tree: &mut Tree) -> Vec<String> {
         let mut left = MAX_NODES.saturating_sub(tree.size());
         below(tree, &mut left, &mut problems);
     }
+    problems.dedup();
     problems
 }
 
@@ -43,7 +48,7 @@ fn below(tree: &mut Tree, left: &mut usize, problems: &mut Vec<String>) {
         match copies(&name, section, left, problems) {
             Ok(copies) => map.extend(copies),
             Err((message, section)) => {
-                problems.push(format!("the loop of {name} {message}"));
+                tell(problems, || format!("the loop of {name} {message}"));
                 // So that it is not looked at again.
                 let mut section = *section;
                 section.remove("FOR");
@@ -55,6 +60,12 @@ fn below(tree: &mut Tree, left: &mut usize, problems: &mut Vec<String>) {
         if has_loop(section) {
             below(section, left, problems);
         }
+    }
+}
+
+fn tell(problems: &mut Vec<String>, problem: impl FnOnce() -> String) {
+    if problems.len() < MAX_PROBLEMS {
+        problems.push(problem());
     }
 }
 
@@ -77,33 +88,39 @@ fn copies(
     let Some(names) = lists.remove("NAME") else {
         return Err(("has no list NAME".into(), Box::new(section)));
     };
-    let size = section.size().saturating_add(lists.len());
-    match left.checked_sub(size.saturating_mul(names.len())) {
-        Some(rest) => *left = rest,
-        None => {
-            return Err((
-                "makes the configuration too large".into(),
-                Box::new(section),
-            ));
-        }
-    }
+    let size = section.size();
+    let copied = size
+        .saturating_add(lists.len())
+        .saturating_mul(names.len())
+        .saturating_add(lists.values().flatten().map(Tree::size).sum());
+    let Some(rest) = left.checked_sub(copied) else {
+        return Err((TOO_LARGE.into(), Box::new(section)));
+    };
+    *left = rest;
     let mut copies = BTreeMap::new();
     for (place, own) in names.into_iter().enumerate() {
         let Some(own_name) = own.text() else { continue };
         let copy_name = format!("{name}_{}", own_name.to_uppercase());
         if copy_name.contains('%') {
-            problems.push(format!(
-                "the loop of {name} has a name with an unknown variable: {own_name}"
-            ));
+            tell(problems, || {
+                format!("the loop of {name} has a name with an unknown variable: {own_name}")
+            });
             continue;
         }
         let mut copy = section.clone();
         copy.set("NAME", own);
         variables::substitute(&mut copy, false);
+        // What its variables made of it.
+        let Some(rest) = left.checked_sub(copy.size().saturating_sub(size)) else {
+            return Err((TOO_LARGE.into(), Box::new(section)));
+        };
+        *left = rest;
         for (key, values) in &lists {
             match values.get(place) {
                 Some(value) => copy.set(key, value.clone()),
-                None => problems.push(format!("the loop of {name} has too few values of {key}")),
+                None => tell(problems, || {
+                    format!("the loop of {name} has too few values of {key}")
+                }),
             }
         }
         copies.insert(copy_name, copy);

@@ -90,13 +90,19 @@ impl Tree {
         }
     }
 
-    /// How many nodes it has.
+    /// How many nodes it has; long texts count as one for each 32 bytes.
     pub(super) fn size(&self) -> usize {
-        match self {
-            Self::List(items) => items.iter().map(Self::size).sum::<usize>() + 1,
-            Self::Map(map) => map.values().map(Self::size).sum::<usize>() + 1,
-            _ => 1,
-        }
+        let of_text = |text: &str| text.len() / 32;
+        let below = match self {
+            Self::List(items) => items.iter().map(Self::size).sum(),
+            Self::Map(map) => map
+                .iter()
+                .map(|(key, item)| of_text(key) + item.size())
+                .sum(),
+            Self::Text(text) => of_text(text),
+            Self::Null | Self::Bool(_) | Self::Number(_) => 0,
+        };
+        below + 1
     }
 
     /// Visits the texts, in the order of [`Tree::texts_mut`].
