@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::auth::AuthConfig;
 use crate::events::Retention;
 use crate::experiments::actions::ActionsConfig;
+use crate::experiments::readers::{CENTRAL, Server};
+use crate::failure::Failure;
 use crate::graphql::engine::EngineSettings;
 use crate::http::HttpSettings;
 use crate::workers::WorkersSettings;
@@ -147,6 +150,11 @@ pub struct DatabaseConfig {
 pub struct AutosubmitConfig {
     /// The folder with `autosubmit.db` and the experiments; none: nothing is mirrored.
     pub root: Option<PathBuf>,
+    /// The name of the SQLite file of experiments in it, where it is not `autosubmit.db`.
+    pub central_database: String,
+    /// `postgres://USER:PASSWORD@HOST/NAME` of an installation that keeps its tables in PostgreSQL; empty: they are in
+    /// SQLite files of the root. It is only read. Configurations, logs and times of attempts stay files of the root.
+    pub database_url: DatabaseUrl,
     /// Folders outside the root into which symbolic links of experiments may lead, such as other disks. A link to
     /// anywhere else is refused.
     pub allowed_folders: Vec<PathBuf>,
@@ -209,10 +217,33 @@ impl Default for AutosubmitConfig {
     fn default() -> Self {
         Self {
             root: None,
+            central_database: CENTRAL.into(),
+            database_url: DatabaseUrl(String::new()),
             allowed_folders: Vec::new(),
             interval_seconds: 10,
             max_watches: 8192,
         }
+    }
+}
+
+impl AutosubmitConfig {
+    /// Whether this is about the installation at this folder: the one that is named, if any is. Looks at the file system.
+    pub fn is_about(&self, root: &Path) -> bool {
+        let same =
+            |own: &PathBuf| own == root || own.canonicalize().ok() == root.canonicalize().ok();
+        self.root.as_ref().is_none_or(same)
+    }
+
+    /// The server of [`Self::database_url`], if one is set; it is not connected to yet.
+    pub fn server(&self) -> Result<Option<Arc<Server>>, Failure> {
+        if self.database_url.is_empty() {
+            return Ok(None);
+        }
+        let server = Server::open(self.database_url.expose());
+        server
+            .map(Some)
+            .map_err(|wrong| format!("autosubmit.database_url: {wrong}"))
+            .map_err(|message| Failure::bad_input("autosubmit.database_url", message))
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Failure {
     Rejected(Rejection),
     /// The database cannot be reached: told to the log; the caller may try again.
     Unavailable(String),
+    /// A source that is mirrored cannot be reached: told to the log; the caller may try again.
+    SourceUnavailable(String),
     /// The database takes nothing that is written, mostly because its disk is full: told to the log; the caller may try
     /// again.
     Unwritable(String),
@@ -148,9 +150,10 @@ impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Rejected(rejection) => f.write_str(&rejection.message),
-            Self::Unavailable(inside) | Self::Unwritable(inside) | Self::Internal(inside) => {
-                f.write_str(inside)
-            }
+            Self::Unavailable(inside)
+            | Self::SourceUnavailable(inside)
+            | Self::Unwritable(inside)
+            | Self::Internal(inside) => f.write_str(inside),
         }
     }
 }

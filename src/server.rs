@@ -20,6 +20,7 @@ use crate::database::Database;
 use crate::downloads;
 use crate::events::Feed;
 use crate::experiments::actions::{Actions, ProfileError};
+use crate::experiments::read::user_metrics::Installation;
 use crate::experiments::reports::Reports;
 use crate::failure::Failure;
 use crate::graphql::context::Services;
@@ -98,6 +99,7 @@ impl Server {
             database: database.clone(),
             keys,
             protection: config.auth.protection_level,
+            installation: Installation::of(&config.autosubmit)?,
         };
         Ok(Self {
             address,

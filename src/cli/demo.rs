@@ -11,7 +11,7 @@ use clap::Args;
 use super::CommandResult;
 use crate::auth::accounts::{self, NewUser};
 use crate::auth::api_key;
-use crate::config::{Config, Secret};
+use crate::config::{AutosubmitConfig, Config, Secret};
 use crate::demo;
 use crate::experiments::sync::{Mirror, Scope};
 use crate::files::{private_file, private_folder};
@@ -61,15 +61,21 @@ impl Demo {
         let root = lab.join("autosubmit");
         config.data_dir.clone_from(&self.dir);
         config.settle();
-        config.autosubmit.root = Some(root.clone());
-        config.autosubmit.allowed_folders.clear();
+        // What is set is about another installation.
+        config.autosubmit = AutosubmitConfig {
+            root: Some(root.clone()),
+            interval_seconds: config.autosubmit.interval_seconds,
+            max_watches: config.autosubmit.max_watches,
+            ..AutosubmitConfig::default()
+        };
+        let installation = config.autosubmit.clone();
         if let Some(listen) = self.listen {
             config.listen = listen;
         }
         let server = Server::bind(config, true, PORTS).await?;
         let services = server.services();
         let (database, feed) = (services.database.clone(), services.feed.clone());
-        let mirror = Mirror::open(database, feed, &root, &[]).await?;
+        let mirror = Mirror::open(database, feed, &root, &installation).await?;
         let report = mirror.pass(Scope::All, &|_, _| {}).await?;
         say!("loaded {} experiments", report.experiments);
         let (password, is_new) = kept_password(&self.dir.join("password"))?;

@@ -35,8 +35,7 @@ impl Import {
         let Source::Autosubmit { path, json } = self.source;
         let database = super::open(&config).await?;
         let feed = Feed::open(database.clone()).await?;
-        let allowed = &config.autosubmit.allowed_folders;
-        let mirror = Mirror::open(database.clone(), feed, &path, allowed).await?;
+        let mirror = Mirror::open(database.clone(), feed, &path, &config.autosubmit).await?;
         let report = mirror.pass(Scope::All, &progress_bar()).await?;
         if json {
             say!("{}", serde_json::to_string(&report)?);

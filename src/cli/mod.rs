@@ -83,7 +83,7 @@ type CommandResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// Runs the command that the arguments name.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
-    match execute(cli).await {
+    match Box::pin(execute(cli)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("labql: {error}");

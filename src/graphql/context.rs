@@ -14,6 +14,7 @@ use crate::auth::{ProtectionLevel, Viewer};
 use crate::database::Database;
 use crate::events::Feed;
 use crate::experiments::actions::Actions;
+use crate::experiments::read::user_metrics::Installation;
 use crate::experiments::reports::Reports;
 use crate::failure::{Failure, RejectionCode};
 
@@ -32,6 +33,8 @@ pub struct Services {
     pub keys: Arc<TokenKeys>,
     /// What needs a token.
     pub protection: ProtectionLevel,
+    /// The Autosubmit installation that keeps its tables on a server.
+    pub installation: Option<Arc<Installation>>,
 }
 
 /// The objects that the unpaged lists of an operation may still hand out. The cost before the execution takes each such
@@ -148,6 +151,10 @@ pub fn failed(failure: Failure) -> Error {
         Failure::Unavailable(inside) => {
             tracing::error!(error = inside, "the database cannot be reached");
             ErrorCode::Unavailable.error("the database cannot be reached just now")
+        }
+        Failure::SourceUnavailable(inside) => {
+            tracing::error!(error = inside, "a source cannot be reached");
+            ErrorCode::Unavailable.error("the source cannot be reached just now")
         }
         Failure::Unwritable(inside) => {
             tracing::error!(error = inside, "the database cannot be written");

@@ -248,6 +248,7 @@ mod tests {
             feed,
             keys: Arc::new(TokenKeys::load(&AuthConfig::default(), folder).unwrap()),
             protection: ProtectionLevel::None,
+            installation: None,
             database,
         }
     }

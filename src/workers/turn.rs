@@ -30,6 +30,9 @@ impl Ending {
         Self::Failed(match failure {
             Failure::Rejected(rejection) => short(rejection.message),
             Failure::Unavailable(_) => "the database cannot be reached just now".to_owned(),
+            Failure::SourceUnavailable(_) => {
+                "the database of the source cannot be reached just now".to_owned()
+            }
             Failure::Unwritable(_) => "the database cannot be written just now".to_owned(),
             Failure::Internal(_) => INSIDE.to_owned(),
         })

@@ -19,7 +19,7 @@ use labql::auth::accounts::{self, NewUser};
 use labql::auth::authenticator::Guard;
 use labql::auth::token::TokenKeys;
 use labql::auth::{AuthConfig, ProtectionLevel};
-use labql::config::DatabaseConfig;
+use labql::config::{AutosubmitConfig, DatabaseConfig};
 use labql::database::Database;
 use labql::demo::autosubmit::{
     DetailsKey, ExperimentSpec, JobListForm, create_central, write_experiment,
@@ -153,7 +153,8 @@ impl Lab {
         for spec in std::iter::once(many).chain((0..40).map(few)) {
             write_experiment(&root, &spec, chrono::Utc::now()).expect("an experiment");
         }
-        let mirror = Mirror::open(database.clone(), feed.clone(), &root, &[]).await;
+        let config = AutosubmitConfig::default();
+        let mirror = Mirror::open(database.clone(), feed.clone(), &root, &config).await;
         let pass = mirror.expect("a root").pass(Scope::All, &|_, _| ()).await;
         pass.expect("a mirror");
 
@@ -176,6 +177,7 @@ impl Lab {
             feed: feed.clone(),
             keys: Arc::new(keys),
             protection: ProtectionLevel::All,
+            installation: None,
         };
         let guard = Guard::new(database, Arc::clone(&services.keys), feed);
         let engine = Engine::new(

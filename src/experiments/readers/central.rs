@@ -1,17 +1,13 @@
-//! Which experiments there are: `autosubmit.db`, and which of them run: `as_times.db`.
+//! Which experiments there are: `autosubmit.db`, and which of them run: `as_times.db`; or the same tables on a server.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    Expid, Part, Problem, Root, RowProblems, SourceError, sqlite::Database, time::parse_moment,
-    time::parse_zoned_moment,
+    Expid, Part, Problem, Root, RowProblems, SourceError, SourceFile, tables::Tables,
+    time::parse_moment, time::parse_zoned_moment,
 };
-
-/// The database of experiments, relative to the root.
-pub const CENTRAL: &str = "autosubmit.db";
-const TIMES: &str = "as_times.db";
 
 /// What the central databases hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,13 +60,17 @@ pub struct Details {
 /// # Errors
 /// [`SourceError`] if `autosubmit.db` itself cannot be read.
 pub fn read_central(root: &Root) -> Result<Central, SourceError> {
-    let database = Database::open(root, CENTRAL)?;
-    let mut problems = RowProblems::new(CENTRAL);
-    let experiments = read_experiments(&database, &mut problems)?;
-    let mut experiments =
-        experiments.ok_or_else(|| SourceError::Foreign("there is no table experiment".into()))?;
-    let details = read_details(&database, &mut problems);
-    drop(database);
+    let root = &root.picture(None)?;
+    let tables = match Tables::central(root, SourceFile::Central) {
+        Err(SourceError::Missing) if root.has_server() => return Err(no_experiments()),
+        other => other?,
+    };
+    let name = tables.name().to_owned();
+    let mut problems = RowProblems::new(&name);
+    let experiments = read_experiments(&tables, &mut problems)?;
+    let mut experiments = experiments.ok_or_else(no_experiments)?;
+    let details = read_details(&tables, &mut problems);
+    drop(tables);
 
     experiments.sort_by_key(|experiment| experiment.id);
     let mut seen = HashSet::new();
@@ -86,8 +86,9 @@ pub fn read_central(root: &Root) -> Result<Central, SourceError> {
     });
     let mut problems = problems.finish();
 
-    let mut details = details.map_err(|error| problems.push(Problem::of(CENTRAL, &error)));
+    let mut details = details.map_err(|error| problems.push(Problem::of(&name, &error)));
     let running = read_running(root, &mut problems);
+    root.intact()?;
     for experiment in &mut experiments {
         experiment.details = match &mut details {
             Ok(details) => details
@@ -113,12 +114,16 @@ pub fn read_central(root: &Root) -> Result<Central, SourceError> {
     })
 }
 
+fn no_experiments() -> SourceError {
+    SourceError::Foreign("there is no table experiment".into())
+}
+
 fn read_experiments(
-    database: &Database,
+    tables: &Tables,
     problems: &mut RowProblems,
 ) -> Result<Option<Vec<CentralExperiment>>, SourceError> {
     let columns = ["id", "name", "description", "autosubmit_version"];
-    database.read("experiment", &columns, &["id", "name"], problems, |row| {
+    tables.read("experiment", &columns, &["id", "name"], problems, |row| {
         Ok(CentralExperiment {
             id: row.int("id")?.ok_or("id is missing")?,
             expid: Expid::parse(&row.name("name")?).map_err(|error| error.to_string())?,
@@ -132,11 +137,11 @@ fn read_experiments(
 }
 
 fn read_details(
-    database: &Database,
+    tables: &Tables,
     problems: &mut RowProblems,
 ) -> Result<HashMap<i64, Details>, SourceError> {
     let columns = ["exp_id", "user", "created", "model", "branch", "hpc"];
-    let rows = database.read("details", &columns, &["exp_id"], problems, |row| {
+    let rows = tables.read("details", &columns, &["exp_id"], problems, |row| {
         let id = row.int("exp_id")?.ok_or("exp_id is missing")?;
         let details = Details {
             owner: row.filled("user")?,
@@ -158,12 +163,13 @@ struct Status {
 
 /// Whether each of the experiments runs that `as_times.db` knows.
 fn read_running(root: &Root, problems: &mut Vec<Problem>) -> Part<HashMap<i64, Status>> {
-    let mut row_problems = RowProblems::new(TIMES);
+    let name = root.central_name(SourceFile::Times);
+    let mut row_problems = RowProblems::new(&name);
     let running = match try_running(root, &mut row_problems) {
         Ok(running) => Part::Present(running),
         Err(SourceError::Missing) => Part::Missing,
         Err(error) => {
-            problems.push(Problem::of(TIMES, &error));
+            problems.push(Problem::of(&name, &error));
             Part::Broken
         }
     };
@@ -175,10 +181,10 @@ fn try_running(
     root: &Root,
     problems: &mut RowProblems,
 ) -> Result<HashMap<i64, Status>, SourceError> {
-    let database = Database::open(root, TIMES)?;
+    let tables = Tables::central(root, SourceFile::Times)?;
     let columns = ["exp_id", "status", "modified"];
     let required = ["exp_id", "status"];
-    let rows = database.read("experiment_status", &columns, &required, problems, |row| {
+    let rows = tables.read("experiment_status", &columns, &required, problems, |row| {
         let id = row.int("exp_id")?.ok_or("exp_id is missing")?;
         let running = row.name("status")? == "RUNNING";
         let modified = row.filled("modified").unwrap_or_default();

@@ -42,7 +42,7 @@ pub struct ExperimentRecord {
     pub problems: Vec<Problem>,
 }
 
-/// Reads an experiment; `version` is that of Autosubmit, as the central database tells it. What is broken is a problem,
+/// Reads an experiment, of a server best in a [`Root::picture`]; `version` is that of Autosubmit, as the central database tells it. What is broken is a problem,
 /// and the rest is read.
 ///
 /// Structure, packages, history and configuration may be absent: an experiment that never ran has not all of them.
@@ -52,10 +52,7 @@ pub fn read_experiment(root: &Root, expid: &Expid, version: Option<&str>) -> Exp
     let mut job_list = match read_job_list(root, expid, version) {
         Ok(list) => Some(list),
         Err(error) => {
-            problems.push(Problem::of(
-                root.relative(job_list::source(root, expid, version), expid),
-                &error,
-            ));
+            problems.push(missing_list(root, expid, version, &error));
             None
         }
     };
@@ -136,6 +133,22 @@ pub fn read_experiment(root: &Root, expid: &Expid, version: Option<&str>) -> Exp
     }
 }
 
+/// Why there is no job list.
+fn missing_list(root: &Root, expid: &Expid, version: Option<&str>, error: &SourceError) -> Problem {
+    let source = job_list::source(root, expid, version);
+    let source = source.unwrap_or(SourceFile::JobListPickle);
+    let name = root.name_of(source, expid);
+    match (error, source) {
+        (SourceError::Missing, SourceFile::JobListPickle) if root.has_server() => {
+            Problem::new(name, format_args!("there is no row of {expid}"))
+        }
+        (SourceError::Missing, _) if root.has_server() => {
+            Problem::new(name, "there is no such table")
+        }
+        _ => Problem::of(name, error),
+    }
+}
+
 /// The newest lines of the stat files of jobs for whose status the history has no attempt. The files change with the job
 /// list, so they are read when that is.
 fn newest_stats(
@@ -192,7 +205,7 @@ impl Optional<'_> {
             Err(SourceError::Missing) => Part::Missing,
             Err(error) => {
                 self.problems
-                    .push(Problem::of(self.root.relative(source, self.expid), &error));
+                    .push(Problem::of(self.root.name_of(source, self.expid), &error));
                 Part::Broken
             }
         }

@@ -7,7 +7,8 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 
 use super::{
     Expid, Part, Problem, Root, RowProblems, SourceError, SourceFile,
-    sqlite::{Cells, Database},
+    cells::Cells,
+    tables::Tables,
     time::{from_epoch, parse_date, parse_moment},
 };
 use crate::experiments::status::JobStatus;
@@ -129,17 +130,16 @@ impl AttemptRecord {
 /// # Errors
 /// [`SourceError`]; `Missing` is usual for an experiment that was never created with a history.
 pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> {
-    let path = root.relative(SourceFile::History, expid);
-    let database = Database::open(root, &path)?;
-    let mut problems = RowProblems::new(&path);
-    let runs = database.read(
+    let tables = Tables::of(root, SourceFile::History, expid)?;
+    let mut problems = RowProblems::new(tables.name());
+    let runs = tables.read(
         "experiment_run",
         &RUN_COLUMNS,
         &["run_id"],
         &mut problems,
         run,
     )?;
-    let attempts = database.read(
+    let attempts = tables.read(
         "job_data",
         &ATTEMPT_COLUMNS,
         &["job_name"],
@@ -154,7 +154,7 @@ pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> 
     let mut problems = problems.finish();
     let mut table = |name: &str| {
         problems.push(Problem::new(
-            &path,
+            tables.name(),
             format_args!("there is no table {name}"),
         ));
     };
@@ -166,7 +166,7 @@ pub fn read_history(root: &Root, expid: &Expid) -> Result<History, SourceError> 
     }
     let runs = runs.map_or(Part::Broken, |mut runs| {
         runs.sort_by_key(|run: &RunRecord| run.run_id);
-        problems.extend(bound_metadata(&path, &mut runs));
+        problems.extend(bound_metadata(tables.name(), &mut runs));
         Part::Present(runs)
     });
     Ok(History {

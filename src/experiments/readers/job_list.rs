@@ -102,7 +102,7 @@ impl JobRecord {
 
 /// Reads the job list of an experiment.
 ///
-/// What is there decides: the pickle, or `db/job_list.db`. Where both are, the version of Autosubmit in the central
+/// What is there decides: the pickle, or `db/job_list.db` (on a server: the row of `job_pkl`, or the table `jobs`). Where both are, the version of Autosubmit in the central
 /// database does (4.2 and newer use the database).
 ///
 /// # Errors
@@ -112,32 +112,43 @@ pub fn read_job_list(
     expid: &Expid,
     version: Option<&str>,
 ) -> Result<JobList, SourceError> {
-    match source(root, expid, version) {
+    match source(root, expid, version)? {
         SourceFile::JobListDatabase => job_list_sqlite::read(root, expid),
         _ => job_list_pickle::read(root, expid),
     }
 }
 
-/// Which of the two files [`read_job_list`] reads.
-pub fn source(root: &Root, expid: &Expid, version: Option<&str>) -> SourceFile {
-    let there = |source| {
-        !matches!(
-            root.resolve(&root.relative(source, expid)),
-            Err(SourceError::Missing)
+/// Which of the two [`read_job_list`] reads.
+///
+/// # Errors
+/// [`SourceError`] if the server does not tell.
+pub fn source(
+    root: &Root,
+    expid: &Expid,
+    version: Option<&str>,
+) -> Result<SourceFile, SourceError> {
+    let (pickle, database) = if let Some(picture) = root.pictured(expid)? {
+        (picture.pickle_row()?.is_some(), picture.has("jobs"))
+    } else {
+        let there = |source| {
+            let path = root.resolve(&root.relative(source, expid));
+            !matches!(path, Err(SourceError::Missing))
+        };
+        (
+            there(SourceFile::JobListPickle),
+            there(SourceFile::JobListDatabase),
         )
     };
-    let (pickle, database) = (
-        there(SourceFile::JobListPickle),
-        there(SourceFile::JobListDatabase),
-    );
-    if database && (!pickle || version.is_some_and(uses_database)) {
-        SourceFile::JobListDatabase
-    } else if !pickle && version.is_some_and(uses_database) {
-        // Neither is there: name the one that should be.
-        SourceFile::JobListDatabase
-    } else {
-        SourceFile::JobListPickle
-    }
+    Ok(
+        if database && (!pickle || version.is_some_and(uses_database)) {
+            SourceFile::JobListDatabase
+        } else if !pickle && version.is_some_and(uses_database) {
+            // Neither is there: name the one that should be.
+            SourceFile::JobListDatabase
+        } else {
+            SourceFile::JobListPickle
+        },
+    )
 }
 
 /// Whether this version of Autosubmit keeps its job list in SQLite.

@@ -1,4 +1,5 @@
-//! The job list of Autosubmit before 4.2.0: `pkl/job_list_<expid>.pkl`, a pickle of one of four shapes.
+//! The job list of Autosubmit before 4.2.0: `pkl/job_list_<expid>.pkl`, or a row of `job_pkl` on a server; a pickle of one
+//! of four shapes.
 
 use std::io::Read;
 
@@ -8,6 +9,7 @@ use super::{
     Edge, Expid, JobList, JobListForm, JobRecord, Root, RowProblems, SourceError, SourceFile,
     job_list::{keep_first, positive},
     pickle::{Item, Pickle, PickleError, PickleErrorKind, Value, Walk},
+    postgres::Picture,
     root::FileStamp,
     time::parse_date,
 };
@@ -21,9 +23,15 @@ const MAX_PICKLE: u64 = 256 << 20;
 /// # Errors
 /// [`SourceError`].
 pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
-    let path = root.relative(SourceFile::JobListPickle, expid);
-    let (bytes, modified_at) = read_file(root, &path)?;
-    let mut problems = RowProblems::new(path);
+    let name = root.name_of(SourceFile::JobListPickle, expid);
+    let (bytes, modified_at) = match root.pictured(expid)? {
+        Some(picture) => read_row(&picture)?,
+        None => read_file(root, &name)?,
+    };
+    if bytes.is_empty() {
+        return Err(SourceError::Corrupt("it is empty".into()));
+    }
+    let mut problems = RowProblems::new(name);
     let (jobs, edges, form) = parse(&bytes, &mut problems)?;
     Ok(JobList {
         jobs,
@@ -51,10 +59,19 @@ fn read_file(root: &Root, path: &str) -> Result<(Vec<u8>, DateTime<Utc>), Source
     if FileStamp::of(&before) != FileStamp::of(&file.metadata()?) {
         return Err(SourceError::Changing);
     }
-    if bytes.is_empty() {
-        return Err(SourceError::Corrupt("it is empty".into()));
-    }
     Ok((bytes, before.modified()?.into()))
+}
+
+fn read_row(picture: &Picture) -> Result<(Vec<u8>, DateTime<Utc>), SourceError> {
+    let row = picture.pickle_row()?.ok_or(SourceError::Missing)?;
+    if row.size > MAX_PICKLE {
+        return Err(SourceError::TooLarge {
+            size: row.size,
+            limit: MAX_PICKLE,
+        });
+    }
+    let bytes = picture.pickle(MAX_PICKLE)?.unwrap_or_default();
+    Ok((bytes, row.modified_at.unwrap_or_else(Utc::now)))
 }
 
 type Parsed = (Vec<JobRecord>, Option<Vec<Edge>>, JobListForm);

@@ -1,12 +1,13 @@
-//! The job list of Autosubmit 4.2.0 and newer: `db/job_list.db`.
+//! The job list of Autosubmit 4.2.0 and newer: `db/job_list.db`, or the table `jobs` on a server.
 
 use chrono::{DateTime, Utc};
 
 use super::{
     Expid, JobList, JobListForm, JobRecord, Root, RowProblems, SourceError, SourceFile,
+    cells::Cells,
     job_list::{keep_first, positive},
-    sqlite::{Cells, Database},
     structure::read_edges,
+    tables::Tables,
     time::{parse_date, parse_moment},
     wrappers::read_tables,
 };
@@ -36,11 +37,16 @@ const COLUMNS: [&str; 16] = [
 /// # Errors
 /// [`SourceError`].
 pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
-    let path = root.relative(SourceFile::JobListDatabase, expid);
-    let file_time = root.open(&path)?.metadata()?.modified()?;
-    let database = Database::open(root, &path)?;
-    let mut problems = RowProblems::new(path);
-    let rows = database.read("jobs", &COLUMNS, &["name", "status"], &mut problems, job)?;
+    let source = SourceFile::JobListDatabase;
+    let made_at = if root.has_server() {
+        Utc::now()
+    } else {
+        let file = root.open(&root.relative(source, expid))?;
+        file.metadata()?.modified()?.into()
+    };
+    let tables = Tables::of(root, source, expid)?;
+    let mut problems = RowProblems::new(tables.name());
+    let rows = tables.read("jobs", &COLUMNS, &["name", "status"], &mut problems, job)?;
     let rows = rows.ok_or_else(|| SourceError::Foreign("there is no table jobs".into()))?;
     let modified = rows.iter().filter_map(|(_, modified)| *modified).max();
     let mut jobs: Vec<_> = rows.into_iter().map(|(job, _)| job).collect();
@@ -51,9 +57,9 @@ pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
     );
     Ok(JobList {
         jobs,
-        edges: read_edges(&database, &mut problems)?,
-        wrappers: read_tables(&database, &mut problems)?,
-        modified_at: modified.unwrap_or_else(|| file_time.into()),
+        edges: read_edges(&tables, &mut problems)?,
+        wrappers: read_tables(&tables, &mut problems)?,
+        modified_at: modified.unwrap_or(made_at),
         form: JobListForm::Sqlite,
         problems: problems.finish(),
     })

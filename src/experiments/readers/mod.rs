@@ -3,6 +3,7 @@
 //! A reader knows neither labql's database nor its API. It trusts nothing that it reads, changes nothing in the
 //! root, takes no lock there and runs nothing that a file holds. All functions block on file access.
 
+mod cells;
 pub mod central;
 pub mod config;
 pub mod experiment;
@@ -14,18 +15,20 @@ pub mod logs;
 mod open_file;
 mod own_logs;
 pub mod pickle;
+pub mod postgres;
 pub mod root;
 pub mod run_log;
 mod snapshot;
 mod sqlite;
 pub mod stats;
 pub mod structure;
+mod tables;
 mod tail;
 mod time;
 pub mod user_metrics;
 pub mod wrappers;
 
-pub use central::{CENTRAL, Central, CentralExperiment, Details, read_central};
+pub use central::{Central, CentralExperiment, Details, read_central};
 pub use config::{
     ConfigForm, ConfigSummary, Configuration, PlatformConfig, SectionConfig, SectionSettings,
     read_config, read_configuration,
@@ -39,7 +42,8 @@ pub use logs::{
 };
 pub use open_file::{OpenFile, count_bytes};
 pub use own_logs::{OwnLogName, newest_run_log, own_logs, recovery_logs};
-pub use root::{Expid, FileStamp, Fingerprint, Root, SourceFile, SourceFingerprint};
+pub use postgres::Server;
+pub use root::{CENTRAL, Expid, FileStamp, Fingerprint, Root, SourceFile, SourceFingerprint};
 pub use run_log::read_run_logs;
 pub use stats::{StatLine, read_stats};
 pub use structure::{Edge, Structure, read_structure};
@@ -81,6 +85,19 @@ pub enum SourceError {
     /// A name or a link that leads where it must not.
     #[error("the path is refused: {0}")]
     Hostile(String),
+    /// A table of a database server is not there, cannot be read, or is not what is expected.
+    #[error("{message}")]
+    Table {
+        /// The table with its schema, if it is one of an experiment.
+        table: String,
+        /// What is wrong.
+        message: String,
+        /// Whether another try may succeed although nobody changes anything.
+        transient: bool,
+    },
+    /// The database server gives no connection, or took it away. Why is for the log alone: it may name users and hosts.
+    #[error("the database of the Autosubmit installation cannot be reached just now")]
+    Unavailable(String),
 }
 
 impl SourceError {
@@ -88,7 +105,8 @@ impl SourceError {
     /// by trying again: whoever gives it changes the file's state, which its fingerprint shows.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Locked | Self::Changing => true,
+            Self::Locked | Self::Changing | Self::Unavailable(_) => true,
+            Self::Table { transient, .. } => *transient,
             Self::Unreadable(error) => error.kind() != io::ErrorKind::PermissionDenied,
             _ => false,
         }
@@ -153,7 +171,7 @@ impl<T> Part<Vec<T>> {
 /// One thing that is wrong with a source, for people to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, relative to the root, with `/` between names.
+    /// The file, relative to the root, with `/` between names; or the table, with its schema before a dot.
     pub source: String,
     /// What is wrong, as a sentence.
     pub message: String,
@@ -181,8 +199,12 @@ impl Problem {
         }
     }
 
-    /// The problem of a source that could not be read.
+    /// The problem of a source that could not be read. An error that names its table is about that.
     pub fn of(source: impl AsRef<str>, error: &SourceError) -> Self {
+        let source = match error {
+            SourceError::Table { table, .. } => table,
+            _ => source.as_ref(),
+        };
         Self {
             transient: error.is_transient(),
             ..Self::new(source, error)
@@ -212,6 +234,15 @@ impl RowProblems {
     pub(crate) fn add(&mut self, message: impl fmt::Display) {
         if self.problems.len() < Self::SHOWN {
             self.problems.push(Problem::new(&self.source, message));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// As [`Self::add`], of one table among those of the source.
+    pub(crate) fn add_of(&mut self, table: &str, message: impl fmt::Display) {
+        if self.problems.len() < Self::SHOWN {
+            self.problems.push(Problem::new(table, message));
         } else {
             self.more += 1;
         }

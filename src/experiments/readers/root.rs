@@ -10,10 +10,12 @@ use std::{
     str::FromStr,
 };
 
-use super::SourceError;
 use super::open_file::{self, OpenFile};
+use super::{SourceError, tables::Place};
 use crate::experiments::status::ExperimentKind;
 
+/// The usual name of the database of experiments.
+pub const CENTRAL: &str = "autosubmit.db";
 /// The most files of one `conf` folder that are looked at.
 const MAX_CONFIG_FILES: usize = 1000;
 
@@ -75,7 +77,7 @@ impl fmt::Display for Expid {
 /// The files that labql reads of a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SourceFile {
-    /// `autosubmit.db`: which experiments there are.
+    /// `autosubmit.db`, or how else it is called: which experiments there are.
     Central,
     /// `as_times.db`: which of them run.
     Times,
@@ -89,6 +91,8 @@ pub enum SourceFile {
     Packages,
     /// Runs and attempts.
     History,
+    /// What jobs report of themselves.
+    UserMetrics,
     /// The `conf` folder, and in fingerprints also each configuration file in it.
     Config,
     /// The merged configuration that Autosubmit itself saved.
@@ -208,6 +212,8 @@ impl fmt::Display for SourceFingerprint {
 pub struct Root {
     path: PathBuf,
     allowed: Vec<PathBuf>,
+    central: String,
+    pub(super) place: Place,
 }
 
 impl Root {
@@ -219,7 +225,25 @@ impl Root {
         Ok(Self {
             path: canonical_folder(&path.into())?,
             allowed: Vec::new(),
+            central: CENTRAL.into(),
+            place: Place::default(),
         })
+    }
+
+    /// The same root with another name for [`SourceFile::Central`].
+    ///
+    /// # Errors
+    /// [`SourceError::Hostile`] if it is not the name of a file right in the root.
+    pub fn with_central(mut self, name: &str) -> Result<Self, SourceError> {
+        let mut parts = Path::new(name).components();
+        let plain = matches!(parts.next(), Some(Component::Normal(part)) if part == name);
+        if !plain || name.contains('\0') {
+            return Err(SourceError::Hostile(format!(
+                "{name:?} is not the name of a file"
+            )));
+        }
+        name.clone_into(&mut self.central);
+        Ok(self)
     }
 
     /// Lets symbolic links lead into one more folder.
@@ -244,15 +268,41 @@ impl Root {
     /// Where a file of an experiment stands, relative to the root. (The central files ignore the expid.)
     pub fn relative(&self, source: SourceFile, expid: &Expid) -> String {
         match source {
-            SourceFile::Central => "autosubmit.db".into(),
-            SourceFile::Times => "as_times.db".into(),
+            SourceFile::Central | SourceFile::Times => self.central_file(source).into(),
             SourceFile::JobListPickle => format!("{expid}/pkl/job_list_{expid}.pkl"),
             SourceFile::JobListDatabase => format!("{expid}/db/job_list.db"),
             SourceFile::Structure => format!("metadata/structures/structure_{expid}.db"),
             SourceFile::Packages => format!("{expid}/pkl/job_packages_{expid}.db"),
             SourceFile::History => format!("metadata/data/job_data_{expid}.db"),
+            SourceFile::UserMetrics => format!("{expid}/tmp/metrics_{expid}.db"),
             SourceFile::Config => format!("{expid}/conf"),
             SourceFile::ConfigSnapshot => format!("{expid}/conf/metadata/experiment_data.yml"),
+        }
+    }
+
+    /// The name of one of the two central databases in the root.
+    fn central_file(&self, source: SourceFile) -> &str {
+        match source {
+            SourceFile::Times => "as_times.db",
+            _ => &self.central,
+        }
+    }
+
+    /// What to call a source of an experiment when something is wrong with it: its path, or its table on the server.
+    pub fn name_of(&self, source: SourceFile, expid: &Expid) -> String {
+        if self.has_server() && source.is_of_tables() {
+            source.on_server(expid)
+        } else {
+            self.relative(source, expid)
+        }
+    }
+
+    /// As [`Root::name_of`], of a central source.
+    pub fn central_name(&self, source: SourceFile) -> String {
+        match source {
+            SourceFile::Times if self.has_server() => "experiment_status".into(),
+            _ if self.has_server() => "experiment".into(),
+            _ => self.central_file(source).into(),
         }
     }
 
@@ -342,10 +392,12 @@ impl Root {
     /// The states of all files that an experiment's record is made of: a few `stat` calls a file.
     ///
     /// Files that `DEFAULT.CUSTOM_CONFIG` adds are not among them:
-    /// [`ConfigSummary::watched`](super::ConfigSummary::watched) tells these.
+    /// [`ConfigSummary::watched`](super::ConfigSummary::watched) tells these; and not what is on a server: that
+    /// [`Root::table_states`] tells.
     pub fn fingerprints(&self, expid: &Expid) -> Vec<SourceFingerprint> {
         let mut found: Vec<_> = SourceFile::OF_EXPERIMENT
             .into_iter()
+            .filter(|kind| !(self.has_server() && kind.is_of_tables()))
             .map(|kind| self.source_fingerprint(kind, self.relative(kind, expid)))
             .collect();
         let files = self.config_files(expid).unwrap_or_default();
@@ -357,12 +409,15 @@ impl Root {
         found
     }
 
-    /// The states of the two central databases.
+    /// The states of the two central databases; none if their tables are on a server, which
+    /// [`Root::central_table_state`] tells.
     pub fn central_fingerprints(&self) -> Vec<SourceFingerprint> {
-        vec![
-            self.source_fingerprint(SourceFile::Central, "autosubmit.db".into()),
-            self.source_fingerprint(SourceFile::Times, "as_times.db".into()),
-        ]
+        if self.has_server() {
+            return Vec::new();
+        }
+        [SourceFile::Central, SourceFile::Times]
+            .map(|source| self.source_fingerprint(source, self.central_file(source).into()))
+            .into()
     }
 
     /// The configuration files right in an experiment's `conf` folder, in name order.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, config::DbConfig, types::V
 
 use super::{
     RowProblems, SourceError,
+    cells::{Cells, Values},
     root::Root,
     snapshot::{MAX_DATABASE, Snapshot},
 };
@@ -136,11 +137,7 @@ impl Database {
         let mut count = 0_u64;
         while let Some(row) = rows.next()? {
             count += 1;
-            match parse(&Cells {
-                row,
-                columns,
-                text_left: &self.text_left,
-            }) {
+            match parse(&Cells::new(row, columns, &self.text_left)) {
                 Ok(value) => found.push(value),
                 Err(message) => problems.add(format_args!("{table}, row {count}: {message}")),
             }
@@ -154,119 +151,10 @@ impl Database {
     }
 }
 
-/// The cells of one row, by column name. SQLite stores any type in any column, so numbers are also taken from text
-/// and text from numbers; anything else is an error that names the column.
-pub(crate) struct Cells<'a> {
-    row: &'a Row<'a>,
-    columns: &'a [&'static str],
-    text_left: &'a Cell<u64>,
-}
-
-impl Cells<'_> {
-    fn value(&self, column: &str) -> Result<ValueRef<'_>, String> {
-        let index = self.columns.iter().position(|name| *name == column);
-        let index = index.ok_or_else(|| format!("{column} was not selected"))?;
-        self.row
-            .get_ref(index)
-            .map_err(|error| format!("{column}: {error}"))
+impl Values for Row<'_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>, String> {
+        self.get_ref(index).map_err(|error| error.to_string())
     }
-
-    /// Text, or a number as text.
-    pub(crate) fn text(&self, column: &str) -> Result<Option<String>, String> {
-        let text = match self.value(column)? {
-            ValueRef::Null => return Ok(None),
-            ValueRef::Text(bytes) => {
-                // Looked at before it is copied.
-                let left = self.text_left.get().saturating_sub(bytes.len() as u64);
-                self.text_left.set(left);
-                if left == 0 {
-                    return Err(format!("{column} is too long"));
-                }
-                String::from_utf8_lossy(bytes).into_owned()
-            }
-            ValueRef::Integer(number) => number.to_string(),
-            ValueRef::Real(number) => number.to_string(),
-            ValueRef::Blob(_) => return Err(format!("{column} is a blob, not text")),
-        };
-        Ok(Some(text))
-    }
-
-    /// Text that says something: empty text is none.
-    pub(crate) fn filled(&self, column: &str) -> Result<Option<String>, String> {
-        Ok(self.text(column)?.filter(|text| !text.is_empty()))
-    }
-
-    /// A name: text that must be there, within bounds.
-    pub(crate) fn name(&self, column: &str) -> Result<String, String> {
-        let text = self.filled(column)?;
-        let text = text.ok_or_else(|| format!("{column} is missing"))?;
-        super::name(&text).map_err(|wrong| format!("{column} {wrong}"))
-    }
-
-    /// A whole number.
-    pub(crate) fn int(&self, column: &str) -> Result<Option<i64>, String> {
-        match self.value(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Integer(number) => Ok(Some(number)),
-            ValueRef::Real(number) => whole(number)
-                .map(Some)
-                .ok_or_else(|| format!("{column} is not a whole number")),
-            ValueRef::Text(bytes) => {
-                let text = std::str::from_utf8(bytes).unwrap_or("?").trim();
-                match text {
-                    "" | "None" => Ok(None),
-                    _ => text
-                        .parse()
-                        .map(Some)
-                        .map_err(|_| format!("{column} is not a whole number")),
-                }
-            }
-            ValueRef::Blob(_) => Err(format!("{column} is a blob, not a number")),
-        }
-    }
-
-    /// A number.
-    #[allow(clippy::cast_precision_loss, reason = "measured values")]
-    pub(crate) fn real(&self, column: &str) -> Result<Option<f64>, String> {
-        match self.value(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Integer(number) => Ok(Some(number as f64)),
-            ValueRef::Real(number) => Ok(Some(number).filter(|number| number.is_finite())),
-            ValueRef::Text(bytes) => {
-                let text = std::str::from_utf8(bytes).unwrap_or("?").trim();
-                if text.is_empty() {
-                    return Ok(None);
-                }
-                let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
-                number
-                    .map(Some)
-                    .ok_or_else(|| format!("{column} is not a number"))
-            }
-            ValueRef::Blob(_) => Err(format!("{column} is a blob, not a number")),
-        }
-    }
-
-    /// A truth value: a number, or the words `true` and `false`.
-    pub(crate) fn flag(&self, column: &str) -> Result<Option<bool>, String> {
-        if let ValueRef::Text(bytes) = self.value(column)? {
-            if bytes.eq_ignore_ascii_case(b"true") {
-                return Ok(Some(true));
-            }
-            if bytes.eq_ignore_ascii_case(b"false") {
-                return Ok(Some(false));
-            }
-        }
-        Ok(self.int(column)?.map(|number| number != 0))
-    }
-}
-
-/// The integer that a float stands for exactly.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "checked: whole and below 2^53"
-)]
-fn whole(number: f64) -> Option<i64> {
-    (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64)
 }
 
 impl From<rusqlite::Error> for SourceError {

@@ -1,6 +1,6 @@
 //! The edges between jobs: table `experiment_structure`.
 
-use super::{Expid, Problem, Root, RowProblems, SourceError, SourceFile, sqlite::Database};
+use super::{Expid, Problem, Root, RowProblems, SourceError, SourceFile, tables::Tables};
 
 /// `to` waits for `from`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,10 +35,9 @@ pub struct Structure {
 /// # Errors
 /// [`SourceError`]; `Missing` is usual for new experiments and for Autosubmit 4.2.0.
 pub fn read_structure(root: &Root, expid: &Expid) -> Result<Structure, SourceError> {
-    let path = root.relative(SourceFile::Structure, expid);
-    let database = Database::open(root, &path)?;
-    let mut problems = RowProblems::new(path);
-    let edges = read_edges(&database, &mut problems)?;
+    let tables = Tables::of(root, SourceFile::Structure, expid)?;
+    let mut problems = RowProblems::new(tables.name());
+    let edges = read_edges(&tables, &mut problems)?;
     let edges = edges
         .ok_or_else(|| SourceError::Foreign("there is no table experiment_structure".into()))?;
     Ok(Structure {
@@ -49,11 +48,11 @@ pub fn read_structure(root: &Root, expid: &Expid) -> Result<Structure, SourceErr
 
 /// The edges of a structure database or of a 4.2.0 job list; none without the table.
 pub(crate) fn read_edges(
-    database: &Database,
+    tables: &Tables,
     problems: &mut RowProblems,
 ) -> Result<Option<Vec<Edge>>, SourceError> {
     let columns = ["e_from", "e_to"];
-    database.read(
+    tables.read(
         "experiment_structure",
         &columns,
         &columns,

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::sqlite::Database;
+use super::tables::Tables;
 use super::time::parse_moment;
-use super::{Expid, Root, RowProblems, SourceError};
+use super::{Expid, Root, RowProblems, SourceError, SourceFile};
 
 /// A value that a job reported of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,7 @@ pub struct UserMetric {
 /// # Errors
 /// [`SourceError`] if there is one and it cannot be read. A row that is broken is left out.
 pub fn read_user_metrics(root: &Root, expid: &Expid) -> Result<Vec<UserMetric>, SourceError> {
-    let path = format!("{expid}/tmp/metrics_{expid}.db");
-    let database = match Database::open(root, &path) {
+    let tables = match Tables::of(root, SourceFile::UserMetrics, expid) {
         Err(SourceError::Missing) => return Ok(Vec::new()),
         other => other?,
     };
@@ -41,8 +40,8 @@ pub fn read_user_metrics(root: &Root, expid: &Expid) -> Result<Vec<UserMetric>, 
         "modified",
     ];
     let required = ["run_id", "job_name", "metric_name", "metric_value"];
-    let mut problems = RowProblems::new(path);
-    let rows = database.read("user_metrics", &columns, &required, &mut problems, |row| {
+    let mut problems = RowProblems::new(tables.name());
+    let rows = tables.read("user_metrics", &columns, &required, &mut problems, |row| {
         let metric = UserMetric {
             run: row.int("run_id")?.ok_or("run_id is missing")?,
             job_name: row.name("job_name")?,

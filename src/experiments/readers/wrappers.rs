@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Expid, Problem, Root, RowProblems, SourceError, SourceFile, sqlite::Database};
+use super::{Expid, Problem, Root, RowProblems, SourceError, SourceFile, tables::Tables};
 
 /// One wrapper.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +31,9 @@ pub struct Wrappers {
 /// # Errors
 /// [`SourceError`]; `Missing` is usual for Autosubmit 4.2.0.
 pub fn read_wrappers(root: &Root, expid: &Expid) -> Result<Wrappers, SourceError> {
-    let path = root.relative(SourceFile::Packages, expid);
-    let database = Database::open(root, &path)?;
-    let mut problems = RowProblems::new(path);
-    let wrappers = read_tables(&database, &mut problems)?;
+    let tables = Tables::of(root, SourceFile::Packages, expid)?;
+    let mut problems = RowProblems::new(tables.name());
+    let wrappers = read_tables(&tables, &mut problems)?;
     let wrappers =
         wrappers.ok_or_else(|| SourceError::Foreign("there is no table of wrappers".into()))?;
     Ok(Wrappers {
@@ -46,18 +45,18 @@ pub fn read_wrappers(root: &Root, expid: &Expid) -> Result<Wrappers, SourceError
 /// The wrappers of a package database or of a 4.2.0 job list: the real ones, or else the preview. None without any of
 /// the tables.
 pub(crate) fn read_tables(
-    database: &Database,
+    tables: &Tables,
     problems: &mut RowProblems,
 ) -> Result<Option<Vec<WrapperRecord>>, SourceError> {
-    let tables = [
+    let candidates = [
         "wrappers_jobs",
         "job_package",
         "preview_wrappers_jobs",
         "wrapper_job_package",
     ];
     let mut any = None;
-    for table in tables {
-        if let Some(found) = read_table(database, problems, table)? {
+    for table in candidates {
+        if let Some(found) = read_table(tables, problems, table)? {
             if !found.is_empty() {
                 return Ok(Some(found));
             }
@@ -68,12 +67,12 @@ pub(crate) fn read_tables(
 }
 
 fn read_table(
-    database: &Database,
+    tables: &Tables,
     problems: &mut RowProblems,
     table: &str,
 ) -> Result<Option<Vec<WrapperRecord>>, SourceError> {
     let columns = ["package_name", "job_name"];
-    let rows = database.read(table, &columns, &columns, problems, |row| {
+    let rows = tables.read(table, &columns, &columns, problems, |row| {
         Ok((row.name("package_name")?, row.name("job_name")?))
     })?;
     let Some(rows) = rows else { return Ok(None) };

@@ -8,11 +8,11 @@ use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveMode
 
 use super::agenda::CENTRE;
 use super::ledger::{self, Noted, State};
-use super::{Mirror, Report, blocking, rows};
+use super::{Mirror, Report, blocking, rows, unreachable};
 use crate::entity::experiment;
 use crate::events::{self, NewEvent};
 use crate::experiments::changes::{ChangeKind, ExperimentChange};
-use crate::experiments::readers::{CENTRAL, Central, Problem, read_central};
+use crate::experiments::readers::{Central, Problem, SourceError, SourceFile, read_central};
 use crate::experiments::status::ExperimentStatus;
 use crate::failure::Failure;
 use crate::time::Millis;
@@ -40,23 +40,25 @@ impl Mirror {
         let (root, watch) = (Arc::clone(&self.root), Arc::clone(&self.watch));
         let look = move || {
             watch.cover_root(&root);
-            root.central_fingerprints()
+            let tables = root.central_table_state()?;
+            Ok(State::new(&root.central_fingerprints(), &[], &tables))
         };
-        let prints = blocking(look).await?;
-        let state = State::new(&prints, &[], "");
+        let state = blocking(look).await?.map_err(unreachable)?;
         if states.get(CENTRE) == Some(&state) {
             return Ok(Vec::new());
         }
+        let name = self.root.central_name(SourceFile::Central);
         let root = Arc::clone(&self.root);
         let (central, mut problems) = match blocking(move || read_central(&root)).await {
             Ok(Ok(mut central)) => {
                 let problems = std::mem::take(&mut central.problems);
                 (Some(central), problems)
             }
-            Ok(Err(error)) => (None, vec![Problem::of(CENTRAL, &error)]),
+            Ok(Err(error @ SourceError::Unavailable(_))) => return Err(unreachable(error)),
+            Ok(Err(error)) => (None, vec![Problem::of(&name, &error)]),
             Err(error) => {
                 tracing::error!(%error, "the reader of the central databases failed");
-                let problem = Problem::new(CENTRAL, "its reader failed; the log says more");
+                let problem = Problem::new(&name, "its reader failed; the log says more");
                 (None, vec![problem.transient()])
             }
         };
@@ -106,6 +108,7 @@ impl Mirror {
             .into_iter()
             .map(|row| (row.expid.clone(), row))
             .collect();
+        let name = self.root.central_name(SourceFile::Central);
         let mut present = HashSet::new();
         for central in &central.experiments {
             let expid = central.expid.as_str();
@@ -117,7 +120,7 @@ impl Mirror {
                 let message = format!("{expid}: another root has an experiment of this name");
                 stored
                     .conflicts
-                    .push(Problem::new(CENTRAL, message).transient());
+                    .push(Problem::new(&name, message).transient());
                 continue;
             }
             if let Some(old) = moved {

@@ -26,8 +26,8 @@ pub enum Names {
     Config,
     /// Logs of runs.
     RunLogs,
-    /// In the root: the central databases, `metadata`, and the folders of experiments.
-    Root,
+    /// In the root: these central databases, `metadata`, and the folders of experiments.
+    Root([String; 2]),
     /// Databases that are named after experiments: `<prefix><expid>.db`.
     OfExperiments(&'static str),
 }
@@ -50,8 +50,9 @@ impl Interest {
                     .then(owner)?
             }
             Names::RunLogs => is_run_log(name).then(owner)?,
-            Names::Root => match without_companion(name) {
-                "autosubmit.db" | "as_times.db" | "metadata" => owner(),
+            Names::Root(central) => match without_companion(name) {
+                "metadata" => owner(),
+                name if central.iter().any(|central| central == name) => owner(),
                 folder => Expid::parse(folder).ok().map(|expid| expid.to_string()),
             },
             Names::OfExperiments(prefix) => {
@@ -77,7 +78,9 @@ fn exactly<const N: usize>(names: [&str; N]) -> Names {
 /// The folders of the central files that there are, parents first.
 pub fn of_root(root: &Root) -> Vec<(PathBuf, Names)> {
     let mut folders = Folders::new(root);
-    folders.found.push((root.path().to_owned(), Names::Root));
+    let central = [SourceFile::Central, SourceFile::Times];
+    let names = Names::Root(central.map(|source| root.central_name(source)));
+    folders.found.push((root.path().to_owned(), names));
     folders.add("metadata", exactly(["data", "structures"]));
     folders.add("metadata/data", Names::OfExperiments("job_data_"));
     folders.add("metadata/structures", Names::OfExperiments("structure_"));
@@ -169,12 +172,15 @@ mod tests {
         );
         assert_eq!(concerned(data(), "job_data_a000.sql"), None);
         assert_eq!(concerned(data(), "structure_a000.db"), None);
+        let root = || Names::Root(["lab.db".into(), "as_times.db".into()]);
         assert_eq!(
-            concerned(Names::Root, "as_times.db-wal").as_deref(),
+            concerned(root(), "as_times.db-wal").as_deref(),
             Some(CENTRE)
         );
-        assert_eq!(concerned(Names::Root, "a000").as_deref(), Some("a000"));
-        assert_eq!(concerned(Names::Root, "README.md"), None);
+        assert_eq!(concerned(root(), "lab.db").as_deref(), Some(CENTRE));
+        assert_eq!(concerned(root(), "autosubmit.db"), None);
+        assert_eq!(concerned(root(), "a000").as_deref(), Some("a000"));
+        assert_eq!(concerned(root(), "README.md"), None);
     }
 
     #[test]

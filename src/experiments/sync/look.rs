@@ -1,4 +1,4 @@
-//! Looking at the files of experiments: which have changed, and when their runs last showed a sign of life.
+//! Looking at the files and tables of experiments: which have changed, and when their runs last showed a sign of life.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 
 use super::agenda::Dirty;
 use super::ledger::State;
-use super::{Mirror, blocking, life};
+use super::{Mirror, blocking, life, unreachable};
 use crate::entity::experiment;
 use crate::experiments::liveness::RunLogs;
 use crate::experiments::readers::{
-    ExperimentRecord, Expid, Root, SourceFile, SourceFingerprint, read_experiment, read_run_logs,
+    ExperimentRecord, Expid, Root, SourceError, SourceFile, SourceFingerprint, read_experiment,
+    read_run_logs,
 };
 use crate::failure::Failure;
 
@@ -34,6 +35,8 @@ pub struct Look {
     pub expid: Expid,
     /// The states of its files before they were read.
     prints: Vec<SourceFingerprint>,
+    /// The state of its tables, if they are on a server.
+    tables: String,
     looked_at: DateTime<Utc>,
     /// Whether they are other ones than when they were last read.
     pub changed: bool,
@@ -42,10 +45,14 @@ pub struct Look {
 }
 
 impl Look {
-    /// The state of its files, with those in `extra`.
+    /// The state of its files, with those in `extra`, and tables.
     pub fn state(&self, extra: &[SourceFingerprint]) -> State {
         let version = self.row.autosubmit_version.as_deref().unwrap_or_default();
-        State::new(&self.prints, extra, version)
+        let Self { prints, tables, .. } = self;
+        if tables.is_empty() {
+            return State::new(prints, extra, version);
+        }
+        State::new(prints, extra, &format!("{version}\n{tables}"))
     }
 
     /// Whether one of its files had changed within the last tick when it was looked at.
@@ -91,6 +98,8 @@ impl Mirror {
     ) -> Result<Vec<Look>, Failure> {
         let (root, watch) = (Arc::clone(&self.root), Arc::clone(&self.watch));
         let look = move || {
+            let expids: Vec<&str> = rows.iter().map(|row| row.expid.as_str()).collect();
+            let mut tables = root.table_states(&expids)?;
             let mut watched = rows.len();
             if whole {
                 // Where not all can be watched, those that are likely to change are.
@@ -112,6 +121,7 @@ impl Mirror {
                     .collect();
                 let mut look = Look {
                     prints: root.fingerprints(&expid),
+                    tables: tables.remove(expid.as_str()).unwrap_or_default(),
                     looked_at: Utc::now(),
                     run_logs: read_run_logs(&root, &expid, now),
                     expid,
@@ -121,16 +131,28 @@ impl Mirror {
                 look.changed = known != Some(&look.state(&extra));
                 Some(look)
             };
-            rows.into_iter().enumerate().filter_map(look_at).collect()
+            Ok(rows.into_iter().enumerate().filter_map(look_at).collect())
         };
-        Ok(blocking(look).await?)
+        blocking(look).await?.map_err(unreachable)
     }
 }
 
 /// Reads an experiment. A file that is being written may look broken: so it is read again for a moment, before anybody
 /// is told.
-pub fn read_settled(root: &Root, expid: &Expid, version: Option<&str>) -> ExperimentRecord {
-    let mut record = read_experiment(root, expid, version);
+///
+/// # Errors
+/// [`SourceError::Unavailable`]: not the experiment is at fault.
+pub fn read_settled(
+    root: &Root,
+    expid: &Expid,
+    version: Option<&str>,
+) -> Result<ExperimentRecord, SourceError> {
+    let read = || {
+        let root = root.picture(Some(expid))?;
+        let record = read_experiment(&root, expid, version);
+        root.intact().map(|()| record)
+    };
+    let mut record = read()?;
     for _ in 1..READINGS {
         let now = Utc::now();
         let in_the_making = record.problems.iter().any(|problem| {
@@ -141,7 +163,7 @@ pub fn read_settled(root: &Root, expid: &Expid, version: Option<&str>) -> Experi
             break;
         }
         std::thread::sleep(PAUSE);
-        record = read_experiment(root, expid, version);
+        record = read()?;
     }
-    record
+    Ok(record)
 }

@@ -2,6 +2,9 @@
 //! changed, writes only the rows that differ, one transaction an experiment. Where to look, notifications of the file
 //! system tell; and all is looked at now and then, since not every file system sends them.
 //!
+//! Where an installation has its tables on a server, that is asked for their states at each such look, for all
+//! experiments together.
+//!
 //! Several processes may mirror one root, and several roots may share a database. So each transaction first locks the
 //! row of its source (the one that reads the central databases, which may take over experiments, locks those of all
 //! sources, in the order of their ids), reads within the lock what it compares with, and takes the lock of the event
@@ -34,10 +37,11 @@ use sea_orm::{
 use serde::Serialize;
 use tokio::task::JoinError;
 
+use crate::config::AutosubmitConfig;
 use crate::database::{Database, MOST_BINDS};
 use crate::entity::{experiment, source};
 use crate::events::Feed;
-use crate::experiments::readers::Root;
+use crate::experiments::readers::{CENTRAL, Root, SourceError};
 use crate::failure::Failure;
 use crate::time::Millis;
 use agenda::{Agenda, CENTRE, Dirty};
@@ -95,16 +99,21 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Opens the root and makes it known to the database. Symbolic links in it may also lead into the `allowed` folders.
+    /// Opens the root and makes it known to the database. `config` says what else belongs to it: into which folders its
+    /// symbolic links may also lead, and where its tables are.
     pub async fn open(
         database: Database,
         feed: Feed,
         root: &Path,
-        allowed: &[PathBuf],
+        config: &AutosubmitConfig,
     ) -> Result<Self, Failure> {
-        let (path, folders) = (root.to_owned(), allowed.to_owned());
-        let opened = blocking(move || open_root(path, folders)).await?;
-        let root = opened.map_err(|message| Failure::bad_input("root", message))?;
+        let (path, of_path) = (root.to_owned(), config.clone());
+        let opened = blocking(move || (of_path.is_about(&path), open_root(path, of_path))).await?;
+        let (is_about, opened) = opened;
+        let mut root = opened.map_err(|message| Failure::bad_input("root", message))?;
+        if is_about && let Some(server) = config.server()? {
+            root = root.with_server(server);
+        }
         let location = root.path().display().to_string();
         let allowed = root.allowed().iter();
         let allowed: Vec<_> = allowed.map(|folder| folder.display().to_string()).collect();
@@ -172,6 +181,10 @@ impl Mirror {
             })
             .buffered(READERS);
         while let Some((record, look)) = reading.next().await {
+            let record = match record {
+                Ok(record) => Ok(record.map_err(unreachable)?),
+                Err(error) => Err(error),
+            };
             self.mirror(&look, record, now, &mut report).await?;
             report.read += 1;
             progress(report.read, total);
@@ -286,13 +299,31 @@ impl Mirror {
     }
 }
 
-fn open_root(path: PathBuf, allowed: Vec<PathBuf>) -> Result<Root, String> {
+fn open_root(path: PathBuf, config: AutosubmitConfig) -> Result<Root, String> {
     let shown = path.display().to_string();
-    let root = Root::new(path).map_err(|error| format!("{shown}: {error}"))?;
-    allowed.into_iter().try_fold(root, |root, folder| {
-        let shown = folder.display().to_string();
-        root.allow(folder)
-            .map_err(|error| format!("allowed folder {shown}: {error}"))
+    let central = if config.is_about(&path) {
+        &config.central_database
+    } else {
+        CENTRAL
+    };
+    let root = Root::new(path)
+        .and_then(|root| root.with_central(central))
+        .map_err(|error| format!("{shown}: {error}"))?;
+    config
+        .allowed_folders
+        .into_iter()
+        .try_fold(root, |root, folder| {
+            let shown = folder.display().to_string();
+            root.allow(folder)
+                .map_err(|error| format!("allowed folder {shown}: {error}"))
+        })
+}
+
+/// The failure of a pass whose sources cannot be asked at all.
+fn unreachable(error: SourceError) -> Failure {
+    Failure::SourceUnavailable(match error {
+        SourceError::Unavailable(why) => format!("the Autosubmit installation's database: {why}"),
+        other => other.to_string(),
     })
 }
 

@@ -29,8 +29,7 @@ pub struct MirrorWork {
     database: Database,
     feed: Feed,
     root: PathBuf,
-    allowed: Vec<PathBuf>,
-    max_watches: usize,
+    config: AutosubmitConfig,
     mirror: OnceCell<Mirror>,
 }
 
@@ -42,6 +41,8 @@ impl MirrorWork {
         root: PathBuf,
         config: &AutosubmitConfig,
     ) -> Result<Self, Failure> {
+        // A mistake in the configuration is told at once.
+        config.server()?;
         let path = root.clone();
         let location = tokio::time::timeout(LOOK, blocking(move || location(&path))).await;
         let location = match location {
@@ -56,16 +57,15 @@ impl MirrorWork {
             database,
             feed,
             root,
-            allowed: config.allowed_folders.clone(),
-            max_watches: config.max_watches,
+            config: config.clone(),
             mirror: OnceCell::new(),
         })
     }
 
     async fn open(&self) -> Result<Mirror, Failure> {
         let (database, feed) = (self.database.clone(), self.feed.clone());
-        let mirror = Mirror::open(database, feed, &self.root, &self.allowed).await?;
-        Ok(mirror.watching(self.max_watches))
+        let mirror = Mirror::open(database, feed, &self.root, &self.config).await?;
+        Ok(mirror.watching(self.config.max_watches))
     }
 
     async fn pass(&self, scope: Scope) -> Result<Outcome, Failure> {

@@ -9,14 +9,14 @@ use crate::entity::source_problem;
 use crate::graphql::connection::connection;
 use crate::time::from_millis;
 
-/// A file of a source that could not be read whole. While it is broken, what it told before is kept.
+/// A file, or a table, of a source that could not be read whole. While it is broken, what it told before is kept.
 #[derive(Clone)]
 pub struct SourceProblem(Arc<source_problem::Model>);
 
-/// A file of a source that could not be read whole. While it is broken, what it told before is kept.
+/// A file, or a table, of a source that could not be read whole. While it is broken, what it told before is kept.
 #[row]
 impl SourceProblem {
-    /// The file, relative to the root of its source.
+    /// The file, relative to the root of its source; or the table, with its schema before a dot.
     fn source(&self) -> &str {
         &self.0.path
     }

@@ -274,7 +274,9 @@ impl UserMetric {
         let Some(root) = ctx.loaders()?.roots().load_one(experiment.id).await? else {
             return Ok(Rows::default());
         };
-        let metrics = user_metrics::of_experiment(root.as_ref().clone(), &experiment.expid).await;
+        let installation = ctx.services()?.installation.clone();
+        let root = root.as_ref().clone();
+        let metrics = user_metrics::of_experiment(root, installation, &experiment.expid).await;
         let mut metrics = metrics.map_err(|error| broken(&error))?;
         metrics.retain(|metric| run.is_none_or(|run| metric.run == i64::from(run)));
         ctx.charge(metrics.len())?;

@@ -6,9 +6,11 @@ mod live;
 mod notified;
 mod passes;
 mod runs;
+mod variant;
 
 use chrono::{DateTime, Utc};
 use labql::{
+    config::AutosubmitConfig,
     database::Database,
     demo::autosubmit::{ExperimentSpec, JobListForm},
     entity::experiment,
@@ -82,7 +84,8 @@ impl Observed {
     async fn open(lab: &Lab) -> Self {
         let database = lab.database().await;
         let feed = Feed::open(database.clone()).await.expect("a feed");
-        let mirror = Mirror::open(database.clone(), feed.clone(), &lab.root(), &[])
+        let config = AutosubmitConfig::default();
+        let mirror = Mirror::open(database.clone(), feed.clone(), &lab.root(), &config)
             .await
             .expect("a root");
         Self {

@@ -43,6 +43,14 @@ impl Lab {
         Some(Self::with(Some(TestDatabase::create().await?)))
     }
 
+    /// Another one, with the same kind of database.
+    pub async fn another(&self) -> Self {
+        match self.database {
+            None => Self::sqlite(),
+            Some(_) => Self::postgres().await.expect("a server"),
+        }
+    }
+
     fn with(database: Option<TestDatabase>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("autosubmit")).expect("a folder");

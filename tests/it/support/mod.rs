@@ -10,10 +10,11 @@ pub mod root;
 mod server;
 pub mod socket;
 pub mod subscriber;
+pub mod variant;
 
 pub use client::Address;
 pub use lab::Lab;
-pub use postgres::TestServer;
+pub use postgres::{TestDatabase, TestServer};
 pub use server::Server;
 pub use socket::Socket;
 
