@@ -88,12 +88,12 @@ async fn fields_tell_the_same_alone(mut lab: Lab) {
     for (of, list, path) in [
         (
             "Experiment",
-            "experiments(first: 5) { nodes { X } }",
+            "experiments(first: 3) { nodes { X } }",
             "/experiments/nodes",
         ),
         (
             "Experiment",
-            "experiments(first: 5) { nodes: edges { node { X } } }",
+            "experiments(first: 3) { nodes: edges { node { X } } }",
             "/experiments/nodes",
         ),
         (
@@ -108,12 +108,12 @@ async fn fields_tell_the_same_alone(mut lab: Lab) {
         ),
         (
             "Job",
-            "experiments(first: 5) { nodes { jobs(first: 3) { nodes { X } } } }",
+            "experiments(first: 3) { nodes { jobs(first: 3) { nodes { X } } } }",
             "/experiments/nodes/0/jobs/nodes",
         ),
         (
             "Job",
-            "experiment(expid: \"a000\") { jobs { nodes { found: parents { X } } } }",
+            "experiment(expid: \"a000\") { jobs(first: 20) { nodes { found: parents { X } } } }",
             "/experiment/jobs/nodes",
         ),
         (

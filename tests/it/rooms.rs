@@ -62,13 +62,20 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     (
         "downloads",
-        &["sea_orm", "rusqlite", "async_graphql", "crate::entity"],
+        &[
+            "sea_orm",
+            "sqlx",
+            "rusqlite",
+            "async_graphql",
+            "crate::entity",
+        ],
     ),
     ("links", &["crate::"]),
     (
         "graphql",
         &[
             "sea_orm",
+            "sqlx",
             "rusqlite",
             "crate::http",
             "crate::downloads",
@@ -103,6 +110,8 @@ fn no_room_imports_from_above() {
                 .lines()
                 .filter(|line| !line.trim_start().starts_with("//"));
             for line in code {
+                // The driver is no part of the mapper that passes it on.
+                let line = &line.replace("sea_orm::sqlx", "sqlx");
                 for word in *forbidden {
                     if names(line, word) {
                         offences.push(format!("{}: {}", file.display(), line.trim()));

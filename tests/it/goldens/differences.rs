@@ -24,7 +24,7 @@ fn only_ours(theirs: &Value, ours: &Value) -> bool {
 /// A job whose log is compressed.
 fn compressed(theirs: &Value, ours: &Value) -> bool {
     let ours = ours.as_str().unwrap_or_default();
-    theirs.is_null() && (ours.ends_with(".gz") || ours.ends_with(".xz"))
+    theirs.is_null() && [".gz", ".xz"].iter().any(|ending| ours.ends_with(ending))
 }
 
 fn minus_one(theirs: &Value, ours: &Value) -> bool {
@@ -300,11 +300,4 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "_all__v3_joblog_traversal",
         "no operation takes the name of a file",
     ),
-    (
-        "v3_logrun",
-        "seconds by that server's clock; whether the log is that of a run that goes on shows in the status",
-    ),
-    ("v3_joblog", "the log of a job"),
-    ("v3_exprun", "the log of the run"),
-    ("v3_exp-recovery-logs", "the logs of recoveries"),
 ];
