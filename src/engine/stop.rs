@@ -29,13 +29,14 @@ pub async fn stop(path: &Path, grace: Duration) -> Result<(), EngineError> {
         return Ok(());
     }
     // First, so that the keeper finds it, whether it has begun or not.
-    folder.note_stop(grace)?;
+    let noted = folder.note_stop(grace);
     if let (Look::Running { .. }, Some(keeper)) = (&now, folder.keeper()?) {
         keeper.signal(Signal::SIGTERM);
-        // It does what is needed, even if we do not live to see it.
+        // It does what is needed, even if we do not live to see it; with a time of its own, if ours could not be noted.
         let _ = tokio::time::timeout(grace.saturating_add(PATIENCE), ended(path)).await;
     }
     match look(path)? {
+        Look::Running { .. } | Look::Absent if noted.is_err() => noted,
         Look::Running { .. } => Err(EngineError::Stubborn(path.to_owned())),
         Look::Ended { .. } | Look::Absent => Ok(()),
         Look::Lost => match folder.group()? {

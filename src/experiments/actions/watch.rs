@@ -119,11 +119,13 @@ impl Watch {
                 () = cancel.cancelled(), if !told_to_end => {
                     told_to_end = true;
                     let (folder, action) = (folder.clone(), self.row.id);
-                    tokio::spawn(async move {
-                        if let Err(error) = engine::stop(&folder, GRACE).await {
+                    let given_up = stop.clone();
+                    tokio::spawn(given_up.run_until_cancelled_owned(async move {
+                        while let Err(error) = engine::stop(&folder, GRACE).await {
                             tracing::error!(action, %error, "a program could not be ended");
+                            sleep(RETRY).await;
                         }
-                    });
+                    }));
                 }
                 () = sleep(pause) => {}
             }

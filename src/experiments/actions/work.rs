@@ -6,6 +6,7 @@
 //! started, so that no two processes, and no process twice, start it.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -431,15 +432,26 @@ impl Keeper {
         if gone.rows_affected > 0 {
             tracing::info!(actions = gone.rows_affected, "removed old actions");
         }
+        // The folders first: a row is there before its folder, so that the folder of an action that begins meanwhile either
+        // is not among these or has its row.
+        let folder = actions.folder.clone();
+        let found = tokio::task::spawn_blocking(move || program_folders(&folder)).await?;
+        let found = found.map_err(Failure::internal)?;
         let columns = Columns::of(&[Column::Id, Column::RequestedAt]);
         let kept = narrow::find::<Entity>(&actions.database, Condition::all(), columns).await?;
-        let kept: Vec<PathBuf> = kept
+        let kept: HashSet<PathBuf> = kept
             .iter()
             .map(|row| folder_of(&actions.folder, row))
             .collect();
-        let folder = actions.folder.clone();
-        let removed = tokio::task::spawn_blocking(move || remove_others(&folder, &kept)).await?;
-        removed.map_err(Failure::internal)
+        tokio::task::spawn_blocking(move || {
+            for folder in found.iter().filter(|folder| !kept.contains(*folder)) {
+                if let Err(error) = std::fs::remove_dir_all(folder) {
+                    tracing::warn!(folder = %folder.display(), %error, "an old folder was not removed");
+                }
+            }
+        })
+        .await?;
+        Ok(())
     }
 }
 
@@ -448,16 +460,18 @@ fn heard_at(row: &Model) -> i64 {
     row.lease_until.or(row.began_at).unwrap_or(row.requested_at)
 }
 
-fn remove_others(folder: &Path, kept: &[PathBuf]) -> io::Result<()> {
+/// The folders of programs.
+fn program_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let is_program = name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()));
-        if is_program && path.is_dir() && !kept.contains(&path) {
-            std::fs::remove_dir_all(path)?;
+        if is_program && path.is_dir() {
+            found.push(path);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The folder of an action's program. A database that was made anew counts from 1 again: then the moment differs.

@@ -92,8 +92,12 @@ impl ActionProfile {
 #[ComplexObject]
 impl ActionProfile {
     /// The version of Autosubmit there, such as `4.1.15`, as it says itself; asked at most every ten minutes, and that may
-    /// take seconds. Null: it did not say.
+    /// take seconds. Null: it did not say, or there is no kind of action that you may ask for with this profile: then nothing is
+    /// called.
     async fn autosubmit_version(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        if self.kinds.is_empty() {
+            return Ok(None);
+        }
         Ok(ctx.services()?.actions.version(&self.name).await)
     }
 
