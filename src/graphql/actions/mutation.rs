@@ -30,11 +30,9 @@ enum FinalJobStatus {
     Held,
 }
 
-/// An experiment to be run.
+/// What each wish has: how Autosubmit is called, if it is.
 #[derive(InputObject)]
-struct RunExperimentInput {
-    /// The expid.
-    expid: String,
+struct Call {
     /// By which profile of `actionProfiles`; absent: by the only one there is for you.
     profile: Option<String>,
     /// Only tell in `argv` how Autosubmit would be called.
@@ -42,6 +40,15 @@ struct RunExperimentInput {
     dry_run: bool,
     /// Makes the mutation safe to repeat: the same key makes nothing new and gives the same action.
     idempotency_key: Option<String>,
+}
+
+/// An experiment to be run.
+#[derive(InputObject)]
+struct RunExperimentInput {
+    /// The expid.
+    expid: String,
+    #[graphql(flatten)]
+    call: Call,
 }
 
 /// An experiment to be stopped.
@@ -52,13 +59,8 @@ struct StopExperimentInput {
     /// By SIGKILL: Autosubmit writes nothing down any more.
     #[graphql(default)]
     force: bool,
-    /// By which profile of `actionProfiles`; absent: by the only one there is for you.
-    profile: Option<String>,
-    /// Only tell in `argv` how Autosubmit would be called.
-    #[graphql(default)]
-    dry_run: bool,
-    /// Makes the mutation safe to repeat: the same key makes nothing new and gives the same action.
-    idempotency_key: Option<String>,
+    #[graphql(flatten)]
+    call: Call,
 }
 
 /// An experiment to be made.
@@ -92,13 +94,8 @@ struct CreateExperimentInput {
     /// A test (`t…`).
     #[graphql(default)]
     testcase: bool,
-    /// By which profile of `actionProfiles`; absent: by the only one there is for you.
-    profile: Option<String>,
-    /// Only tell in `argv` how Autosubmit would be called.
-    #[graphql(default)]
-    dry_run: bool,
-    /// Makes the mutation safe to repeat: the same key makes nothing new and gives the same action.
-    idempotency_key: Option<String>,
+    #[graphql(flatten)]
+    call: Call,
 }
 
 /// A job list to be made.
@@ -119,13 +116,8 @@ struct CreateJobListInput {
     /// Make the list anew although there is one.
     #[graphql(default)]
     force: bool,
-    /// By which profile of `actionProfiles`; absent: by the only one there is for you.
-    profile: Option<String>,
-    /// Only tell in `argv` how Autosubmit would be called.
-    #[graphql(default)]
-    dry_run: bool,
-    /// Makes the mutation safe to repeat: the same key makes nothing new and gives the same action.
-    idempotency_key: Option<String>,
+    #[graphql(flatten)]
+    call: Call,
 }
 
 /// Jobs whose status is to be set.
@@ -153,13 +145,8 @@ struct SetJobStatusInput {
     /// Take the experiment over to the version of Autosubmit that is called.
     #[graphql(default)]
     update_version: bool,
-    /// By which profile of `actionProfiles`; absent: by the only one there is for you.
-    profile: Option<String>,
-    /// Only tell in `argv` how Autosubmit would be called.
-    #[graphql(default)]
-    dry_run: bool,
-    /// Makes the mutation safe to repeat: the same key makes nothing new and gives the same action.
-    idempotency_key: Option<String>,
+    #[graphql(flatten)]
+    call: Call,
 }
 
 /// An experiment to be described.
@@ -169,13 +156,8 @@ struct UpdateExperimentDescriptionInput {
     expid: String,
     /// The new description.
     description: String,
-    /// By which profile of `actionProfiles`; absent: by the only one there is for you.
-    profile: Option<String>,
-    /// Only tell in `argv` how Autosubmit would be called.
-    #[graphql(default)]
-    dry_run: bool,
-    /// Makes the mutation safe to repeat: the same key makes nothing new and gives the same action.
-    idempotency_key: Option<String>,
+    #[graphql(flatten)]
+    call: Call,
 }
 
 /// An action to be withdrawn.
@@ -234,21 +216,15 @@ asked!(
 );
 
 /// Asks for an action, or for how it would be called.
-async fn ask(
-    ctx: &Context<'_>,
-    action: actions::Action,
-    profile: Option<String>,
-    dry_run: bool,
-    idempotency_key: Option<String>,
-) -> Result<Answer> {
+async fn ask<T: From<Answer>>(ctx: &Context<'_>, action: actions::Action, call: Call) -> Result<T> {
     let user = ctx.signed_in()?;
     let actions = &ctx.services()?.actions;
     let asked = Asked {
         action,
-        profile,
-        idempotency_key,
+        profile: call.profile,
+        idempotency_key: call.idempotency_key,
     };
-    let done = if dry_run {
+    let done = if call.dry_run {
         let argv = actions.dry_run(user, &asked).await;
         argv.map(|argv| Answer {
             argv: Some(argv),
@@ -261,19 +237,18 @@ async fn ask(
             ..Answer::default()
         })
     };
-    match done {
-        Ok(answer) => Ok(answer),
-        Err(AskError::Forbidden(message)) => Err(ErrorCode::Forbidden.error(message)),
-        Err(AskError::Invalid(wrong)) => Ok(Answer {
-            errors: wrong.into_iter().map(invalid).collect(),
-            ..Answer::default()
-        }),
-        Err(AskError::Failed(Failure::Rejected(rejection))) => Ok(Answer {
-            errors: vec![rejection.into()],
-            ..Answer::default()
-        }),
-        Err(AskError::Failed(failure)) => Err(failed(failure)),
-    }
+    let refused = |errors| Answer {
+        errors,
+        ..Answer::default()
+    };
+    let answer = match done {
+        Ok(answer) => answer,
+        Err(AskError::Forbidden(message)) => return Err(ErrorCode::Forbidden.error(message)),
+        Err(AskError::Invalid(wrong)) => refused(wrong.into_iter().map(invalid).collect()),
+        Err(AskError::Failed(Failure::Rejected(rejection))) => refused(vec![rejection.into()]),
+        Err(AskError::Failed(failure)) => return Err(failed(failure)),
+    };
+    Ok(answer.into())
 }
 
 fn invalid(invalid: Invalid) -> UserError {
@@ -309,9 +284,7 @@ impl ActionsMutation {
         #[graphql(desc = "Which, and how.")] input: RunExperimentInput,
     ) -> Result<RunExperimentPayload> {
         let action = actions::Action::Run { expid: input.expid };
-        let (profile, key) = (input.profile, input.idempotency_key);
-        let answer = ask(ctx, action, profile, input.dry_run, key).await?;
-        Ok(answer.into())
+        ask(ctx, action, input.call).await
     }
 
     /// Stops the run of an experiment, whoever began it; needs the right `STOP`.
@@ -324,9 +297,7 @@ impl ActionsMutation {
             expid: input.expid,
             force: input.force,
         };
-        let (profile, key) = (input.profile, input.idempotency_key);
-        let answer = ask(ctx, action, profile, input.dry_run, key).await?;
-        Ok(answer.into())
+        ask(ctx, action, input.call).await
     }
 
     /// Makes a new experiment; needs the right `CREATE`. When the action has succeeded, `expid` names the experiment.
@@ -347,9 +318,7 @@ impl ActionsMutation {
             operational: input.operational,
             testcase: input.testcase,
         });
-        let (profile, key) = (input.profile, input.idempotency_key);
-        let answer = ask(ctx, action, profile, input.dry_run, key).await?;
-        Ok(answer.into())
+        ask(ctx, action, input.call).await
     }
 
     /// Makes the job list of an experiment by its configuration; needs the right `CREATE_JOB_LIST`.
@@ -364,9 +333,7 @@ impl ActionsMutation {
             update_version: input.update_version,
             force: input.force,
         };
-        let (profile, key) = (input.profile, input.idempotency_key);
-        let answer = ask(ctx, action, profile, input.dry_run, key).await?;
-        Ok(answer.into())
+        ask(ctx, action, input.call).await
     }
 
     /// Sets the status of jobs that are named or that filters choose; needs the right `SET_STATUS`. Autosubmit refuses
@@ -388,9 +355,7 @@ impl ActionsMutation {
             check_wrapper: input.check_wrapper,
             update_version: input.update_version,
         });
-        let (profile, key) = (input.profile, input.idempotency_key);
-        let answer = ask(ctx, action, profile, input.dry_run, key).await?;
-        Ok(answer.into())
+        ask(ctx, action, input.call).await
     }
 
     /// Changes the description of an experiment; needs the right `DESCRIBE`.
@@ -403,9 +368,7 @@ impl ActionsMutation {
             expid: input.expid,
             description: input.description,
         };
-        let (profile, key) = (input.profile, input.idempotency_key);
-        let answer = ask(ctx, action, profile, input.dry_run, key).await?;
-        Ok(answer.into())
+        ask(ctx, action, input.call).await
     }
 
     /// Withdraws an action: your own, or anybody's if you are an administrator. One that has not begun never will; the
