@@ -22,6 +22,8 @@ const PROGRAM: &str = "program";
 const OUTPUT: &str = "output";
 /// That it shall end, and how long it has for it.
 const STOP: &str = "stop";
+/// That nothing is to be started here any more.
+const BAR: &str = "barred";
 /// How it ended.
 const END: &str = "end";
 /// What the keeper itself had to say.
@@ -75,7 +77,15 @@ impl Folder {
         }
         match fs::DirBuilder::new().mode(0o700).create(path) {
             // A keeper works elsewhere: the path must mean the same there.
-            Ok(()) => Ok(Self(fs::canonicalize(path).map_err(failed(path))?)),
+            Ok(()) => {
+                let path = fs::canonicalize(path).map_err(failed(path))?;
+                // It must be there after a failure of the machine, too.
+                if let Some(parent) = path.parent() {
+                    let synced = File::open(parent).and_then(|parent| parent.sync_all());
+                    synced.map_err(failed(parent))?;
+                }
+                Ok(Self(path))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(EngineError::Taken(path.to_owned()))
             }
@@ -117,13 +127,25 @@ impl Folder {
         self.write(PROGRAM, program)
     }
 
-    /// The group of the program, if both it and its keeper are known.
+    /// The group of the program; of one that could not be noted if any of it lives.
     pub fn group(&self) -> Result<Option<Group>, EngineError> {
-        let known = (self.keeper()?, self.program()?);
-        Ok(match known {
-            (Some(keeper), Some(program)) => Some(Group::new(program, keeper.pid)),
-            _ => None,
+        let Some(keeper) = self.keeper()? else {
+            return Ok(None);
+        };
+        Ok(match self.program()? {
+            Some(program) => Some(Group::new(program, keeper.pid)),
+            None => Group::of_session(&keeper),
         })
+    }
+
+    /// May nothing be started here any more?
+    pub fn is_barred(&self) -> Result<bool, EngineError> {
+        let barred = self.read(BAR, || true)?;
+        Ok(barred.is_some())
+    }
+
+    pub fn note_bar(&self) -> Result<(), EngineError> {
+        self.write(BAR, &true)
     }
 
     /// How long the program has to end, if it shall.

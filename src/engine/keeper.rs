@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -17,6 +18,7 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::bar::BARRED;
 use super::folder::{Ended, Folder, failed};
 use super::output::Kept;
 use super::process::{Group, Process, ask_to_end};
@@ -56,17 +58,18 @@ pub(crate) async fn keep(path: &Path) -> Result<(), EngineError> {
     say(READY);
 
     let ended = match begin(&folder, &own, printing).await {
-        Ok((launch, child, group)) => {
-            let kept = Kept::new(file, launch.output_limit);
+        Ok(begun) => {
+            let kept = Kept::new(file, begun.output_limit);
             let program = Program {
                 folder: &folder,
-                child,
-                group,
+                child: begun.child,
+                group: begun.group,
+                word: begun.word,
                 printed,
                 kept,
                 asked,
             };
-            program.see_to_its_end(launch.time_limit).await
+            program.see_to_its_end(begun.time_limit).await
         }
         Err(end) => Ended {
             end,
@@ -79,21 +82,30 @@ pub(crate) async fn keep(path: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// A program that was just started.
+struct Begun {
+    child: Child,
+    group: Group,
+    /// Has the word said that asks it to end; none: there is no such word.
+    word: Option<Sender<()>>,
+    time_limit: Option<Duration>,
+    output_limit: u64,
+}
+
 /// Starts what is told on standard input, if it may be started.
-async fn begin(
-    folder: &Folder,
-    own: &Process,
-    printing: PipeWriter,
-) -> Result<(Launch, Child, Group), End> {
+async fn begin(folder: &Folder, own: &Process, printing: PipeWriter) -> Result<Begun, End> {
     let Some(launch) = hear().await else {
         return Err(End::NotStarted("it was not told what to start".into()));
     };
+    if !matches!(folder.is_barred(), Ok(false)) {
+        return Err(End::NotStarted(BARRED.into()));
+    }
     if !matches!(folder.stop(), Ok(None)) {
         return Err(End::Stopped);
     }
     let mut child = spawn(&launch, folder.path(), printing)
         .map_err(|error| End::NotStarted(reason(&launch, &error)))?;
-    feed(&mut child, launch.stdin.clone());
+    let word = feed(&mut child, launch.stdin, launch.stop_word);
     // Nobody has waited for it, so this is the one even if it has ended.
     let program = Process::child(&child, own);
     if let Err(error) = folder.note_program(&program) {
@@ -101,7 +113,13 @@ async fn begin(
         eprintln!("{error}");
     }
     say(BEGUN);
-    Ok((launch, child, Group::new(program, own.pid)))
+    Ok(Begun {
+        child,
+        group: Group::new(program, own.pid),
+        word,
+        time_limit: launch.time_limit,
+        output_limit: launch.output_limit,
+    })
 }
 
 /// A program that runs.
@@ -109,6 +127,7 @@ struct Program<'a> {
     folder: &'a Folder,
     child: Child,
     group: Group,
+    word: Option<Sender<()>>,
     printed: pipe::Receiver,
     kept: Kept,
     asked: Asked,
@@ -171,7 +190,10 @@ impl Program<'_> {
 
     /// Asks it to end, and gives when it will be made to.
     fn ask(&self, grace: Duration) -> Option<Instant> {
-        ask_to_end(&self.group);
+        let said = self.word.as_ref().is_some_and(|word| word.send(()).is_ok());
+        if !said {
+            ask_to_end(&self.group);
+        }
         Instant::now().checked_add(grace)
     }
 }
@@ -261,14 +283,21 @@ fn reason(launch: &Launch, error: &io::Error) -> String {
     }
 }
 
-/// Gives the program its standard input, at its own speed.
-fn feed(child: &mut Child, stdin: Vec<u8>) {
-    if let Some(mut pipe) = child.stdin.take() {
-        std::thread::spawn(move || {
-            // One that does not read it all is within its rights.
-            let _ = pipe.write_all(&stdin);
-        });
-    }
+/// Gives the program its standard input, at its own speed, and the word that asks it to end when it is to be said.
+fn feed(child: &mut Child, stdin: Vec<u8>, word: Option<Vec<u8>>) -> Option<Sender<()>> {
+    let mut pipe = child.stdin.take()?;
+    let (say, said) = mpsc::channel();
+    let say = word.is_some().then_some(say);
+    std::thread::spawn(move || {
+        // One that does not read it all is within its rights.
+        let _ = pipe.write_all(&stdin);
+        if let Some(word) = word
+            && said.recv().is_ok()
+        {
+            let _ = pipe.write_all(&word);
+        }
+    });
+    say
 }
 
 /// What to start; none if who was to tell it ended before all was said.

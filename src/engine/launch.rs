@@ -16,8 +16,11 @@ pub struct Launch {
     pub args: Vec<OsString>,
     /// All variables of its environment; nothing is inherited.
     pub environment: Vec<(OsString, OsString)>,
-    /// What it reads on its standard input, which is closed after it.
+    /// What it reads on its standard input.
     pub stdin: Vec<u8>,
+    /// What asks it to end, written on its standard input, which stays open until then. None: it is asked by SIGTERM, and its
+    /// standard input is closed when all is written. For `ssh`, whose own end says nothing of what it began elsewhere.
+    pub stop_word: Option<Vec<u8>>,
     /// The folder that it works in; none: its own folder here.
     pub working_dir: Option<PathBuf>,
     /// How long it may run before it is ended.

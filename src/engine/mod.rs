@@ -5,12 +5,14 @@
 //! So a server may be killed at any instant, and the next one, or another process, finds the program by its folder.
 //!
 //! A folder belongs to one program for ever: [`start`] makes it, and fails if it is there. That is what keeps a program from
-//! being started twice.
+//! being started twice. Who takes over from a starter that may be gone, or only asleep, bars the folder first ([`bar`]): a
+//! starter that wakes up later starts nothing.
 //!
 //! Who is told apart by number (keeper, program, its group) is told apart by when it began, too, so that another process
 //! with the same number is never taken for it. That is read from `/proc`; elsewhere than on Linux a program is LOST as
 //! soon as it runs.
 
+mod bar;
 mod folder;
 pub(crate) mod keeper;
 mod launch;
@@ -25,6 +27,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use bar::bar;
 pub use launch::Launch;
 pub use output::output;
 pub use start::{start, start_with};
@@ -39,7 +42,7 @@ pub enum Look {
     /// Its folder is there and nothing was started in it. Whoever made the folder may be about to; once that process is
     /// known to be gone, nothing ever will be.
     Absent,
-    /// It runs.
+    /// It runs, or something of its process group does although its keeper is gone.
     Running {
         /// When it began.
         since: DateTime<Utc>,
@@ -51,7 +54,7 @@ pub enum Look {
         /// When.
         at: DateTime<Utc>,
     },
-    /// Its keeper is gone without a word, or the folder is: nobody knows how it ended, or whether.
+    /// It and its keeper are gone without a word, or the folder is: nobody knows how it ended.
     Lost,
 }
 
@@ -109,17 +112,21 @@ pub fn look(folder: &Path) -> Result<Look, EngineError> {
     }
     let Some(keeper) = folder.keeper()? else {
         // A folder that has a program and no keeper has been meddled with.
-        let absent = folder.exists() && folder.program()?.is_none();
+        let absent = folder.exists() && folder.program()?.is_none() && !folder.is_barred()?;
         return Ok(if absent { Look::Absent } else { Look::Lost });
     };
-    if keeper.lives() {
+    let kept = keeper.lives();
+    // It may have ended since the first look.
+    if let Some(ended) = told(&folder)? {
+        return Ok(ended);
+    }
+    if kept || folder.group()?.is_some_and(|group| group.lives()) {
         let since = folder
             .program()?
             .map_or(keeper.since, |program| program.since);
         return Ok(Look::Running { since });
     }
-    // It may have ended since the first look.
-    Ok(told(&folder)?.unwrap_or(Look::Lost))
+    Ok(Look::Lost)
 }
 
 /// The end that is written down.

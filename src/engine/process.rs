@@ -65,7 +65,11 @@ impl Process {
     }
 
     fn is(&self, stat: &Stat) -> bool {
-        stat.ticks == self.ticks && boot().is_ok_and(|boot| boot == self.boot)
+        stat.ticks == self.ticks && self.is_of_this_boot()
+    }
+
+    fn is_of_this_boot(&self) -> bool {
+        boot().is_ok_and(|boot| boot == self.boot)
     }
 
     /// Sends a signal to it alone, if it lives.
@@ -89,8 +93,30 @@ impl Group {
         Self { leader, session }
     }
 
+    /// The group in the session of a keeper that has started its program, perhaps, and could not note it any more.
+    pub fn of_session(keeper: &Process) -> Option<Self> {
+        let number_is_taken = Stat::of(keeper.pid).is_some_and(|stat| !keeper.is(&stat));
+        if number_is_taken || !keeper.is_of_this_boot() {
+            return None;
+        }
+        let group = Stat::all().find(|stat| {
+            let apart = stat.session == keeper.pid && stat.group != keeper.pid;
+            stat.alive && apart && stat.ticks >= keeper.ticks
+        })?;
+        let leader = Process {
+            pid: group.group,
+            // The leader may be gone. Then nobody has its number as long as the group lives.
+            ticks: Stat::of(group.group).map_or(keeper.ticks, |leader| leader.ticks),
+            ..keeper.clone()
+        };
+        Some(Self::new(leader, keeper.pid))
+    }
+
     /// Does any of it live? A leader that is a zombie does not.
     pub fn lives(&self) -> bool {
+        if !self.leader.is_of_this_boot() {
+            return false;
+        }
         // The number of a group is given to no new process as long as the group has members. So who has the leader's number
         // and is not the leader shows that the group is gone.
         match Stat::of(self.leader.pid) {
@@ -98,18 +124,12 @@ impl Group {
             Some(stat) if stat.alive => return true,
             Some(_) | None => {}
         }
-        let Ok(processes) = fs::read_dir("/proc") else {
-            return false;
-        };
-        processes
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(Stat::of)
-            .any(|stat| {
-                stat.alive
-                    && stat.group == self.leader.pid
-                    && stat.session == self.session
-                    && stat.ticks >= self.leader.ticks
-            })
+        Stat::all().any(|stat| {
+            stat.alive
+                && stat.group == self.leader.pid
+                && stat.session == self.session
+                && stat.ticks >= self.leader.ticks
+        })
     }
 
     /// Sends a signal to all of it, if any lives.
@@ -146,6 +166,14 @@ struct Stat {
 impl Stat {
     fn of(pid: i32) -> Option<Self> {
         Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// Those of all processes.
+    fn all() -> impl Iterator<Item = Self> {
+        let processes = fs::read_dir("/proc").into_iter().flatten();
+        processes
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(Self::of)
     }
 
     /// The name of the program is the second field, in parentheses, and may hold anything.

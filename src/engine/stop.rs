@@ -8,17 +8,17 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
 
 use super::folder::{Ended, Folder};
-use super::process::{Group, ask_to_end};
-use super::{End, EngineError, Look, ended, look};
+use super::process::{Group, Process, ask_to_end};
+use super::{End, EngineError, Look, look};
 
 /// How long after SIGKILL a program may take to be gone, and its end to be written down.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often is looked whether a group without a keeper has ended.
+/// How often is looked whether it has ended.
 const TICK: Duration = Duration::from_millis(20);
 
 /// Ends a program and all of its process group: with SIGTERM, and what is left after `grace` with SIGKILL. Returns when
 /// the end is written down; one that has ended already stays as it is, and one that was not started yet is not started.
-/// Of one whose keeper is gone the group is ended if any of it lives; only then the end is [`End::Stopped`].
+/// Of one whose keeper is gone the group is ended, and the end is [`End::Stopped`] too.
 ///
 /// # Errors
 /// If files of the folder cannot be read or written, or the program does not end.
@@ -30,46 +30,55 @@ pub async fn stop(path: &Path, grace: Duration) -> Result<(), EngineError> {
     }
     // First, so that the keeper finds it, whether it has begun or not.
     let noted = folder.note_stop(grace);
-    if let (Look::Running { .. }, Some(keeper)) = (&now, folder.keeper()?) {
+    let keeper = folder.keeper()?;
+    if let (Look::Running { .. }, Some(keeper)) = (&now, &keeper) {
         keeper.signal(Signal::SIGTERM);
         // It does what is needed, even if we do not live to see it; with a time of its own, if ours could not be noted.
-        let _ = tokio::time::timeout(grace.saturating_add(PATIENCE), ended(path)).await;
+        let within = grace.saturating_add(PATIENCE);
+        over(within, || keeper.lives() && !has_ended(path)).await;
     }
     match look(path)? {
         Look::Running { .. } | Look::Absent if noted.is_err() => noted,
-        Look::Running { .. } => Err(EngineError::Stubborn(path.to_owned())),
-        Look::Ended { .. } | Look::Absent => Ok(()),
-        Look::Lost => match folder.group()? {
-            Some(group) if group.lives() => {
+        Look::Running { .. } if keeper.as_ref().is_some_and(Process::lives) => {
+            Err(EngineError::Stubborn(path.to_owned()))
+        }
+        Look::Running { .. } => match folder.group()? {
+            Some(group) => {
                 end(&group, grace, path).await?;
-                let at = Utc::now();
                 folder.note_end(&Ended {
                     end: End::Stopped,
-                    at,
+                    at: Utc::now(),
                     unwritten: 0,
                 })
             }
-            Some(_) | None => Ok(()),
+            // It has just ended by itself.
+            None => Ok(()),
         },
+        Look::Ended { .. } | Look::Absent | Look::Lost => Ok(()),
     }
+}
+
+fn has_ended(path: &Path) -> bool {
+    !matches!(look(path), Ok(Look::Running { .. }))
 }
 
 /// Ends a group that nobody keeps.
 async fn end(group: &Group, grace: Duration, path: &Path) -> Result<(), EngineError> {
     ask_to_end(group);
-    if gone(group, grace).await {
+    if over(grace, || group.lives()).await {
         return Ok(());
     }
     group.signal(Signal::SIGKILL);
-    if gone(group, PATIENCE).await {
+    if over(PATIENCE, || group.lives()).await {
         return Ok(());
     }
     Err(EngineError::Stubborn(path.to_owned()))
 }
 
-async fn gone(group: &Group, within: Duration) -> bool {
+/// Waits until something is no longer so. False: it still is after this time.
+async fn over(within: Duration, is_so: impl Fn() -> bool) -> bool {
     let began = Instant::now();
-    while group.lives() {
+    while is_so() {
         if began.elapsed() > within {
             return false;
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::unistd::{User, geteuid};
 
 use super::action::plain;
+use super::far;
 use super::profile::{Environment, Place, Profile, Ssh};
 use super::{Action, ActionKind};
 use crate::engine::{End, Launch};
@@ -15,7 +16,7 @@ use crate::engine::{End, Launch};
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// How long telling the version may take: it is a large program in Python, on file systems that sleep.
-const VERSION_LIMIT: Duration = Duration::from_mins(2);
+pub(super) const VERSION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Loads modules whose names are arguments, and becomes the program that the other arguments name.
 const LOAD_MODULES: &str = r#"n=$1; shift
@@ -24,9 +25,6 @@ while [ "$n" -gt 0 ]; do
   shift; n=$((n - 1))
 done
 exec "$@""#;
-
-/// Printed far away before anything is done: without it nothing was.
-const BEGUN: &str = "[labql: begun]";
 
 /// Why an action cannot be called with a profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,8 +43,8 @@ pub enum Verdict {
     Failed(String),
     /// It was stopped before it was done: by labql, or a run by `autosubmit stop`.
     Stopped,
-    /// Nobody knows: the connection was lost.
-    Lost,
+    /// Nobody knows, for this reason: the other machine did not tell.
+    Lost(String),
 }
 
 /// The program that does the action.
@@ -103,7 +101,7 @@ fn call(profile: &Profile, argv: Vec<OsString>, stdin: Vec<u8>, limit: Option<Du
     command.extend(argv);
     let mut launch = match &profile.place {
         Place::Local => local(profile, command, stdin),
-        Place::Ssh(ssh) => far(ssh, &script(profile, &command, &stdin, stays)),
+        Place::Ssh(ssh) => over_ssh(ssh, far::script(profile, &command, &stdin, stays)),
     };
     launch.time_limit = limit;
     launch.output_limit = profile.output_limit_bytes;
@@ -166,6 +164,7 @@ fn local(profile: &Profile, command: Vec<OsString>, stdin: Vec<u8>) -> Launch {
         args: words.collect(),
         environment,
         stdin,
+        stop_word: None,
         working_dir: None,
         time_limit: None,
         output_limit: 0,
@@ -186,112 +185,30 @@ fn account() -> Vec<(OsString, OsString)> {
     environment
 }
 
-/// `ssh` with a script for the far shell on its standard input. So nothing of it is seen in a list of processes, here or
-/// there, and the account's own shell need not be one of POSIX.
-fn far(ssh: &Ssh, script: &[u8]) -> Launch {
-    let mut args: Vec<OsString> = [
-        // Nothing but what stands here: no file of settings, no agent, no shared connection.
-        "-F",
-        "none",
-        "-T",
-        "-oBatchMode=yes",
-        "-oStrictHostKeyChecking=yes",
-        "-oGlobalKnownHostsFile=/dev/null",
-        "-oUpdateHostKeys=no",
-        "-oForwardAgent=no",
-        "-oForwardX11=no",
-        "-oClearAllForwardings=yes",
-        "-oPermitLocalCommand=no",
-        "-oControlPath=none",
-        "-oIdentityAgent=none",
-        "-oConnectTimeout=30",
-        "-oServerAliveInterval=30",
-        "-oServerAliveCountMax=4",
-        "-oLogLevel=ERROR",
-    ]
-    .map(OsString::from)
-    .into();
-    let mut hosts = OsString::from("-oUserKnownHostsFile=");
-    hosts.push(&ssh.known_hosts);
-    args.push(hosts);
-    if let Some(identity) = &ssh.identity {
-        args.extend(["-oIdentitiesOnly=yes".into(), "-i".into(), identity.into()]);
-    }
-    args.extend(["-p".into(), ssh.port.to_string().into()]);
-    args.extend(["-l".into(), OsString::from(&ssh.user)]);
-    args.extend(["--", &ssh.host, "exec sh -s"].map(OsString::from));
+/// `ssh`, which has the program called on the other machine.
+fn over_ssh(ssh: &Ssh, script: Vec<u8>) -> Launch {
     let mut environment = account();
     environment.push(("PATH".into(), PATH.into()));
     Launch {
         program: "ssh".into(),
-        args,
+        args: far::arguments(ssh),
         environment,
-        stdin: script.to_vec(),
+        stdin: script,
+        stop_word: Some(far::STOP_WORD.to_vec()),
         working_dir: None,
         time_limit: None,
         output_limit: 0,
     }
 }
 
-/// The script for a far shell. It is one function that is called in its last line, so that of a script which a broken
-/// connection cut off nothing is done.
-///
-/// A program that stays gets a session of its own and its output into a file, and lives on when the connection breaks.
-/// As long as there is one, its output is followed, and its end waited for.
-fn script(profile: &Profile, command: &[OsString], stdin: &[u8], stays: bool) -> Vec<u8> {
-    let mut script = b"labql() {\n".to_vec();
-    for (name, value) in &profile.variables {
-        script.extend(format!("{name}=").bytes());
-        script.extend(quoted(value.expose().as_bytes()));
-        script.extend(format!("; export {name}\n").bytes());
-    }
-    if let Environment::Venv(folder) = &profile.environment {
-        script.extend(b"VIRTUAL_ENV=");
-        script.extend(quoted(folder.as_os_str().as_bytes()));
-        script.extend(b"; PATH=$VIRTUAL_ENV/bin:$PATH; export VIRTUAL_ENV PATH\n");
-    }
-    let mut words = Vec::new();
-    for word in command {
-        words.extend(quoted(word.as_bytes()));
-        words.push(b' ');
-    }
-    script.extend(format!("echo '{BEGUN}'\n").bytes());
-    if stays {
-        script.extend(
-            b"d=$(mktemp -d) || return 254\necho \"[labql: output in $d on $(hostname)]\"\n",
-        );
-        script.extend(b": >\"$d/output\"\nsetsid nohup ");
-        script.extend(words);
-        script.extend(b"</dev/null >\"$d/output\" 2>&1 &\np=$!\n");
-        script.extend(b"tail -n +1 -f --pid=$p \"$d/output\"\nwait $p; c=$?; rm -rf \"$d\"\n");
-    } else {
-        script.extend(b"printf %s ");
-        script.extend(quoted(stdin));
-        script.extend(b" | ");
-        script.extend(words);
-        script.extend(b"2>&1; c=$?\n");
-    }
-    // 255 is how ssh tells of itself.
-    script.extend(b"if [ $c -eq 255 ]; then c=254; fi\nreturn $c\n}\nlabql </dev/null\n");
-    script
-}
-
-/// An argument for a POSIX shell: nothing in it means anything.
-fn quoted(argument: &[u8]) -> Vec<u8> {
-    let mut quoted = vec![b'\''];
-    for byte in argument {
-        match byte {
-            b'\'' => quoted.extend(br"'\''"),
-            byte => quoted.push(*byte),
-        }
-    }
-    quoted.push(b'\'');
-    quoted
-}
-
 /// What came of an action, by the end of its program and what it printed. Autosubmit ends with code 0 after some
 /// failures, so the code alone does not tell.
 pub fn verdict(profile: &Profile, action: &Action, end: &End, output: &str) -> Verdict {
+    if matches!(profile.place, Place::Ssh(_))
+        && let Some(why) = untold(action, end, output)
+    {
+        return Verdict::Lost(why.to_owned());
+    }
     match end {
         End::NotStarted(reason) => Verdict::Failed(reason.clone()),
         End::Stopped => Verdict::Stopped,
@@ -301,9 +218,6 @@ pub fn verdict(profile: &Profile, action: &Action, end: &End, output: &str) -> V
         )),
         End::Signalled(signal) => Verdict::Failed(format!("signal {signal} ended it")),
         End::Exited(255) if matches!(profile.place, Place::Ssh(_)) => {
-            if output.lines().any(|line| line.trim_end() == BEGUN) {
-                return Verdict::Lost;
-            }
             Verdict::Failed(last_line(output).unwrap_or_else(|| "ssh could not connect".into()))
         }
         End::Exited(_) if interrupted(action, output) => Verdict::Stopped,
@@ -311,6 +225,27 @@ pub fn verdict(profile: &Profile, action: &Action, end: &End, output: &str) -> V
         End::Exited(code) => {
             Verdict::Failed(fault(output).unwrap_or_else(|| format!("it ended with code {code}")))
         }
+    }
+}
+
+/// Why nobody can tell what became of a program on another machine; none: that is known. The end of `ssh` is not the end of
+/// what it began there.
+fn untold(action: &Action, end: &End, output: &str) -> Option<&'static str> {
+    match end {
+        End::Exited(255) if far::has_begun(output) => Some(if action.stays() {
+            "the connection to the other machine broke; the run may go on there"
+        } else {
+            "the connection to the other machine broke; its program is ended there as soon as that is known there"
+        }),
+        // A command that begins without a connection ends at once.
+        End::Stopped | End::TimedOut | End::Signalled(_)
+            if !far::was_ended(output) && (action.stays() || far::has_begun(output)) =>
+        {
+            Some(
+                "it was ended here, and the other machine did not confirm it: its program may go on there",
+            )
+        }
+        _ => None,
     }
 }
 

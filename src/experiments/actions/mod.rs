@@ -5,11 +5,18 @@
 //! becomes of it ([`state`], [`keep`]).
 
 mod action;
+mod begin;
 mod check;
+mod clean;
+mod conclude;
+mod far;
+mod host;
 mod keeping;
 mod launch;
 mod nudge;
+mod pieces;
 mod profile;
+mod programs;
 pub mod read;
 mod request;
 pub mod rights;

@@ -10,6 +10,8 @@ use crate::config::Secret;
 
 /// The longest time limit: a week.
 const MAX_TIME_LIMIT: u64 = 7 * 24 * 60 * 60;
+/// How long the name of a node may be, in bytes.
+const MAX_NODE: usize = 100;
 /// The least output that is kept: room for what Autosubmit says of a failure.
 const MIN_OUTPUT: u64 = 4 << 10;
 /// The most: half of it is held in memory while a program runs.
@@ -21,6 +23,10 @@ const MAX_OUTPUT: u64 = 64 << 20;
 pub struct ActionsConfig {
     /// The kinds that may be asked for; none: nobody can do anything.
     pub enabled: Vec<ActionKind>,
+    /// The name of this node, by which it knows its programs again: no two have the same at a time, and it stays when the
+    /// server, its container or its machine is started anew. None: the name of the machine, and in a container what tells it
+    /// apart from others.
+    pub node: Option<String>,
     /// Ways to call `autosubmit`, by name.
     pub profiles: BTreeMap<String, Profile>,
     /// How long actions wait, and how long they are kept.
@@ -130,6 +136,12 @@ impl ActionsConfig {
                 "profiles",
                 "there is none, so nothing that is enabled could be done",
             ));
+        }
+        if let Some(node) = &self.node
+            && (!word(node, "._-") || node.len() > MAX_NODE)
+        {
+            let message = format!("it has letters, digits and . _ -, {MAX_NODE} at most");
+            return Err(wrong("node", &message));
         }
         for (name, profile) in &self.profiles {
             let path = format!("profiles.{name}");

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait,
     IntoActiveModel, QueryFilter, SqlErr,
@@ -23,7 +22,7 @@ use crate::entity::action::{Column, Entity, Model};
 use crate::entity::{experiment, user};
 use crate::events::{self, Feed};
 use crate::failure::{Failure, RejectionCode};
-use crate::time::Millis;
+use crate::workers;
 
 /// How long the arguments of an action may be, in JSON, in bytes.
 const LONGEST: usize = 256 * 1024;
@@ -158,7 +157,7 @@ impl Actions {
             actor_id: user_id,
             actor: user.username.clone(),
             state: ActionState::Requested.as_str().to_owned(),
-            requested_at: Utc::now().millis(),
+            requested_at: workers::now(&transaction).await?,
             ..Model::default()
         };
         let mut new = row.into_active_model().reset_all();

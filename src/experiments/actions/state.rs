@@ -81,11 +81,15 @@ pub enum EndReason {
     NotStarted,
     /// When it should have begun, the user had no right to it any more.
     RightWithdrawn,
-    /// When it should have begun, the configuration did not allow it any more.
+    /// When it should have begun, the configuration did not allow it any more; or its profile is gone, without which nobody can
+    /// tell how it ended.
     NotConfigured,
     /// No server was there to begin it in time.
     NotBegunInTime,
-    /// The connection to the other machine broke: what became of the program there is not known.
+    /// The server was busy with other actions until it was too late to begin it.
+    Busy,
+    /// The connection to the other machine broke, or it did not confirm that the program was ended: what became of it there
+    /// is not known.
     ConnectionLost,
     /// The process is gone, and nobody noted how it ended.
     ProcessGone,
@@ -95,7 +99,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Exited,
         Self::Signaled,
         Self::TimedOut,
@@ -104,6 +108,7 @@ impl EndReason {
         Self::RightWithdrawn,
         Self::NotConfigured,
         Self::NotBegunInTime,
+        Self::Busy,
         Self::ConnectionLost,
         Self::ProcessGone,
         Self::HostGone,
@@ -120,6 +125,7 @@ impl EndReason {
             Self::RightWithdrawn => "RIGHT_WITHDRAWN",
             Self::NotConfigured => "NOT_CONFIGURED",
             Self::NotBegunInTime => "NOT_BEGUN_IN_TIME",
+            Self::Busy => "BUSY",
             Self::ConnectionLost => "CONNECTION_LOST",
             Self::ProcessGone => "PROCESS_GONE",
             Self::HostGone => "HOST_GONE",

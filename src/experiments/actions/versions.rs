@@ -1,11 +1,14 @@
 //! The versions of Autosubmit, as asked of it.
 
 use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::launch::VERSION_LIMIT;
 use super::request::Actions;
 use super::{ActionsConfig, version, version_of};
 use crate::{engine, files};
@@ -13,12 +16,14 @@ use crate::{engine, files};
 /// How long an answer holds good, and how long none does.
 const HOLDS: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_mins(1);
-/// How long Autosubmit may take to say its version.
-const LIMIT: Duration = Duration::from_mins(1);
 /// How long somebody waits for that. The answer comes later for whoever asks again.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long it may take to end then.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long it may take to end when its time is up; its keeper ends it before that.
+const GRACE: Duration = Duration::from_secs(15);
+/// A question so old was left behind by a server that ended before the answer.
+const OLD: Duration = Duration::from_mins(10);
+/// What the folders of questions begin with.
+const PREFIX: &str = "version-";
 /// How much of what it says is read, in bytes.
 const LONGEST: usize = 4096;
 
@@ -63,9 +68,8 @@ impl Actions {
     }
 
     async fn ask_version(&self, profile: &str) -> Option<String> {
-        let mut launch = version(self.config.profiles.get(profile)?);
-        launch.time_limit = Some(LIMIT);
-        let folder = format!("version-{}", uuid::Uuid::new_v4().simple());
+        let launch = version(self.config.profiles.get(profile)?);
+        let folder = format!("{PREFIX}{}", uuid::Uuid::new_v4().simple());
         let folder = self.folder.join(folder);
         let asked = async {
             let (below, asked) = (self.folder.clone(), folder.clone());
@@ -75,8 +79,11 @@ impl Actions {
                 .map_err(|error| error.to_string())?;
             let started = engine::start(&launch, &folder).await;
             started.map_err(|error| error.to_string())?;
-            if timeout(LIMIT, engine::ended(&folder)).await.is_err() {
-                let _ = engine::stop(&folder, GRACE).await;
+            if timeout(VERSION_LIMIT + GRACE, engine::ended(&folder))
+                .await
+                .is_err()
+            {
+                let _ = engine::stop(&folder, Duration::ZERO).await;
                 return Err("it took too long".to_owned());
             }
             let output = move || engine::output(&asked, 0, LONGEST);
@@ -98,4 +105,35 @@ impl Actions {
             }
         }
     }
+}
+
+/// Removes what questions left behind whose server ended before it had the answer, and ends their programs.
+pub(super) async fn clean(folder: &Path) -> io::Result<()> {
+    let folder = folder.to_owned();
+    for old in tokio::task::spawn_blocking(move || left_behind(&folder)).await?? {
+        // One that cannot be ended is tried again the next time.
+        if engine::stop(&old, Duration::ZERO).await.is_ok() {
+            tokio::fs::remove_dir_all(&old).await?;
+        }
+    }
+    Ok(())
+}
+
+fn left_behind(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_question = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX));
+        let is_old = || {
+            let changed = entry.metadata().and_then(|about| about.modified());
+            changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > OLD))
+        };
+        if is_question && is_old() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }

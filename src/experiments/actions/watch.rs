@@ -7,30 +7,25 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::request::{Actions, canceled_by};
+use super::Action;
+use super::pieces::{PIECE, TAIL, keep_end, text, whole};
+use super::request::Actions;
 use super::state::{ActionState, EndReason};
 use super::store::{self, ActionChangeKind, Piece};
-use super::{Action, Verdict, nudge, verdict};
-use crate::engine::{self, End, EngineError, Launch, Look};
+use crate::engine::{self, EngineError, Launch, Look};
 use crate::entity::action::Model;
 use crate::failure::Failure;
 use crate::time::Millis;
 
-/// How long the output of one event is at most, in bytes.
-const PIECE: usize = 8 * 1024;
-/// How much of the end of the output stands in the row, in bytes.
-const TAIL: usize = 8 * 1024;
 /// How often is looked for output: the longer it is quiet, the less often.
 const BUSY: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_secs(2);
 /// How long a program that is told to end may take, before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long it may take from the folder of a program to the program.
-const START: Duration = Duration::from_secs(10);
+/// How long after its time was up a program runs only because nobody keeps it.
+const OVERTIME: Duration = Duration::from_secs(40);
 /// How long to wait before asking again what the database or the disk did not answer.
 const RETRY: Duration = Duration::from_secs(1);
-/// A note at the limit of the output may go beyond it by so much, in bytes.
-const NOTE: u64 = 4096;
 
 /// An action that this process looks after.
 pub(super) struct Watch {
@@ -45,6 +40,8 @@ pub(super) struct Watch {
     pub cancel: CancellationToken,
     /// This process ends; the program goes on.
     pub stop: CancellationToken,
+    /// It was ended from here because its time was up.
+    pub overdue: bool,
 }
 
 /// Why a watch is over.
@@ -56,16 +53,39 @@ enum Over {
 }
 
 impl Watch {
-    /// Starts the program, if it was not before, and looks after it to its end.
-    pub async fn follow(mut self, launch: Option<Launch>) {
-        if let Some(launch) = launch
-            && let Err(message) = self.start(&launch).await
-        {
+    /// Starts this program, and looks after it to its end.
+    pub async fn begin(mut self, launch: Launch) {
+        if let Err(message) = self.start(&launch).await {
             let now = chrono::Utc::now().millis();
             let end = (ActionState::Failed, EndReason::NotStarted, Some(message));
             self.finish(end, None, None, now).await;
             return;
         }
+        self.follow().await;
+    }
+
+    /// Looks after a program that another process has started, or was about to start: from now on it cannot any more.
+    pub async fn take_over(self) {
+        loop {
+            let folder = self.folder.clone();
+            let barred = tokio::task::spawn_blocking(move || engine::bar(&folder)).await;
+            match barred
+                .map_err(Failure::from)
+                .and_then(|barred| barred.map_err(Failure::internal))
+            {
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(action = self.row.id, %error, "an action could not be taken over");
+                }
+            }
+            if self.pause().await {
+                return self.release().await;
+            }
+        }
+        self.follow().await;
+    }
+
+    async fn follow(mut self) {
         let over = loop {
             if let Err(over) = self.until_ended().await {
                 break over;
@@ -86,8 +106,13 @@ impl Watch {
     /// Starts the program. An error is for the user: nothing runs.
     async fn start(&self, launch: &Launch) -> Result<(), String> {
         match engine::start(launch, &self.folder).await {
-            // Taken: somebody started it, which is as good.
-            Ok(()) | Err(EngineError::Taken(_)) => Ok(()),
+            Ok(()) => Ok(()),
+            // Another process has taken over the action, and this row is not ours to end; or the folder is another action's.
+            Err(EngineError::Taken(folder)) => {
+                let folder = folder.display();
+                tracing::warn!(action = self.row.id, %folder, "the folder of a program was there before it");
+                Err("the folder for its program was there already".to_owned())
+            }
             Err(error) => {
                 tracing::error!(action = self.row.id, %error, "a program could not be kept");
                 match self.look().await {
@@ -103,6 +128,8 @@ impl Watch {
         let folder = self.folder.clone();
         let mut ended = pin!(engine::ended(&folder));
         let (cancel, stop) = (self.cancel.clone(), self.stop.clone());
+        let left = self.time_left().await;
+        let mut overtime = pin!(sleep(left.unwrap_or_default()));
         let mut told_to_end = false;
         let mut pause = BUSY;
         loop {
@@ -110,7 +137,7 @@ impl Watch {
                 Ok(true) => BUSY,
                 Ok(false) => (pause * 2).min(QUIET),
                 Err(Copying::NotMine) => return Err(Over::NotMine),
-                Err(Copying::Failed) => RETRY,
+                Err(Copying::Unreadable | Copying::Failed) => RETRY,
             };
             tokio::select! {
                 biased;
@@ -118,14 +145,11 @@ impl Watch {
                 () = &mut ended => break,
                 () = cancel.cancelled(), if !told_to_end => {
                     told_to_end = true;
-                    let (folder, action) = (folder.clone(), self.row.id);
-                    let given_up = stop.clone();
-                    tokio::spawn(given_up.run_until_cancelled_owned(async move {
-                        while let Err(error) = engine::stop(&folder, GRACE).await {
-                            tracing::error!(action, %error, "a program could not be ended");
-                            sleep(RETRY).await;
-                        }
-                    }));
+                    self.end();
+                }
+                () = &mut overtime, if left.is_some() && !self.overdue && !told_to_end => {
+                    self.overdue = true;
+                    self.end();
                 }
                 () = sleep(pause) => {}
             }
@@ -133,13 +157,37 @@ impl Watch {
         Ok(())
     }
 
+    /// Has the program ended, however long that takes.
+    fn end(&self) {
+        let (folder, action) = (self.folder.clone(), self.row.id);
+        let given_up = self.stop.clone();
+        tokio::spawn(given_up.run_until_cancelled_owned(async move {
+            while let Err(error) = engine::stop(&folder, GRACE).await {
+                tracing::error!(action, %error, "a program could not be ended");
+                sleep(RETRY).await;
+            }
+        }));
+    }
+
+    /// How long it takes until the program is ended from here, if its keeper does not do it: that may have been killed. None:
+    /// it has no limit, or does not run.
+    async fn time_left(&self) -> Option<Duration> {
+        let profile = self.actions.config.profiles.get(&self.row.profile)?;
+        let Ok(Look::Running { since }) = self.look().await else {
+            return None;
+        };
+        if self.action.stays() {
+            return None;
+        }
+        let ran = (chrono::Utc::now() - since).to_std().unwrap_or_default();
+        let most = Duration::from_secs(profile.time_limit_seconds) + OVERTIME;
+        Some(most.saturating_sub(ran))
+    }
+
     /// What is known of a program that runs no longer. None: it does.
     async fn ended(&self) -> Result<Option<Look>, Over> {
-        let mut waited = Duration::ZERO;
         loop {
             match self.look().await {
-                // Somebody may be about to start it; later nobody will.
-                Ok(Look::Absent) if waited < START => {}
                 Ok(Look::Running { .. }) => return Ok(None),
                 Ok(look) => return Ok(Some(look)),
                 Err(error) => {
@@ -149,140 +197,11 @@ impl Watch {
             if self.pause().await {
                 return Err(Over::Stopped);
             }
-            waited += RETRY;
         }
-    }
-
-    /// Writes down how the program ended.
-    async fn conclude(&mut self, look: Look) {
-        let output = loop {
-            match self.copy(true).await {
-                Ok(true) => {}
-                Ok(false) => break self.all_output().await,
-                Err(Copying::NotMine) => return,
-                Err(Copying::Failed) => {
-                    if self.pause().await {
-                        return self.release().await;
-                    }
-                }
-            }
-        };
-        let now = chrono::Utc::now().millis();
-        let (end, at) = match look {
-            Look::Ended { end, at } => (end, at.millis()),
-            Look::Absent => {
-                let message = "the server ended before it could start a program";
-                let end = (
-                    ActionState::Failed,
-                    EndReason::NotStarted,
-                    Some(message.to_owned()),
-                );
-                return self.finish(end, None, None, now).await;
-            }
-            Look::Lost | Look::Running { .. } => {
-                let message = "its program is gone, and nobody noted how it ended";
-                let end = (
-                    ActionState::Lost,
-                    EndReason::ProcessGone,
-                    Some(message.to_owned()),
-                );
-                return self.finish(end, None, None, now).await;
-            }
-        };
-        let code = match &end {
-            End::Exited(code) => Some(i64::from(*code)),
-            _ => None,
-        };
-        let reason = match &end {
-            End::Exited(_) => EndReason::Exited,
-            End::Signalled(_) => EndReason::Signaled,
-            End::TimedOut => EndReason::TimedOut,
-            End::Stopped => EndReason::Canceled,
-            End::NotStarted(_) => EndReason::NotStarted,
-        };
-        let profile = self.actions.config.profiles.get(&self.row.profile);
-        let profile = profile.cloned().unwrap_or_default();
-        let (state, reason, message, created) = match verdict(&profile, &self.action, &end, &output)
-        {
-            Verdict::Succeeded { created } => (ActionState::Succeeded, reason, None, created),
-            Verdict::Failed(message) => (ActionState::Failed, reason, Some(message), None),
-            Verdict::Stopped => (ActionState::Canceled, EndReason::Canceled, None, None),
-            Verdict::Lost => {
-                let message = "the connection to the other machine broke";
-                let reason = EndReason::ConnectionLost;
-                (ActionState::Lost, reason, Some(message.to_owned()), None)
-            }
-        };
-        self.finish((state, reason, message), code, created, at)
-            .await;
-    }
-
-    /// Brings the row to its end, however long the database takes.
-    async fn finish(
-        &mut self,
-        (state, reason, message): (ActionState, EndReason, Option<String>),
-        exit_code: Option<i64>,
-        created: Option<String>,
-        at: i64,
-    ) {
-        let message = message.map(|message| text(message.as_bytes()));
-        loop {
-            let ended = self.write_end(
-                (state, reason, message.clone()),
-                exit_code,
-                created.clone(),
-                at,
-            );
-            match ended.await {
-                Ok(done) => {
-                    if done {
-                        let (action, state) = (self.row.id, state.as_str());
-                        tracing::info!(action, state, exit_code, "an action has ended");
-                        metrics::counter!("labql_actions_ended_total", "state" => state)
-                            .increment(1);
-                        nudge::mirrors(&self.actions, &self.row.actor).await;
-                    }
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!(action = self.row.id, %error, "the end of an action could not be stored");
-                }
-            }
-            if self.pause().await {
-                return self.release().await;
-            }
-        }
-    }
-
-    /// False: it is not this process's to end.
-    async fn write_end(
-        &self,
-        (state, reason, message): (ActionState, EndReason, Option<String>),
-        exit_code: Option<i64>,
-        created: Option<String>,
-        at: i64,
-    ) -> Result<bool, Failure> {
-        let Some(mut open) = self.open().await? else {
-            return Ok(false);
-        };
-        let row = &mut open.row;
-        let message = message.or_else(|| match (state, &row.cancel_requested_by) {
-            (ActionState::Canceled, Some(user)) => Some(canceled_by(user)),
-            (ActionState::Canceled, None) => Some("it was stopped".to_owned()),
-            _ => None,
-        });
-        row.exit_code = exit_code;
-        if created.is_some() {
-            row.expid = created;
-        }
-        store::end(row, state, reason, message, at);
-        open.tell(&self.actions.feed, ActionChangeKind::Ended)
-            .await?;
-        Ok(true)
     }
 
     /// The row, if it is this process's to change.
-    async fn open(&self) -> Result<Option<store::Open>, Failure> {
+    pub(super) async fn open(&self) -> Result<Option<store::Open>, Failure> {
         let open = store::open(&self.actions.database, self.row.id).await?;
         let mine = |open: &store::Open| {
             open.row.holder.as_ref() == Some(&self.holder)
@@ -293,13 +212,21 @@ impl Watch {
 
     /// Tells the next piece of output. False: there is none yet. The row says up to where it is known, and that goes with
     /// the event in one transaction: so nothing is told twice, and nothing is left out.
-    async fn copy(&mut self, is_last: bool) -> Result<bool, Copying> {
+    pub(super) async fn copy(&mut self, is_last: bool) -> Result<bool, Copying> {
         let known = self.row.output_bytes;
         let (folder, from) = (self.folder.clone(), u64::try_from(known).unwrap_or(0));
         let read = move || engine::output(&folder, from, PIECE);
-        // Before the program is started there is none, and after its folder has gone there never will be.
-        let Ok(Ok(bytes)) = tokio::task::spawn_blocking(read).await else {
-            return Ok(false);
+        // Before the program is started there is none, and after its folder has gone there never will be: that is no error.
+        let read = tokio::task::spawn_blocking(read).await;
+        let bytes = match read
+            .map_err(Failure::from)
+            .and_then(|read| read.map_err(Failure::internal))
+        {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::warn!(action = self.row.id, %error, "output could not be read");
+                return Err(Copying::Unreadable);
+            }
         };
         let bytes = &bytes[..whole(&bytes, is_last)];
         if bytes.is_empty() {
@@ -338,19 +265,6 @@ impl Watch {
         Ok(true)
     }
 
-    async fn all_output(&self) -> String {
-        let profile = self.actions.config.profiles.get(&self.row.profile);
-        let limit = profile.map_or(0, |profile| profile.output_limit_bytes);
-        let known = u64::try_from(self.row.output_bytes).unwrap_or(0);
-        let most = usize::try_from(limit.max(known).saturating_add(NOTE)).unwrap_or(usize::MAX);
-        let folder = self.folder.clone();
-        let read = tokio::task::spawn_blocking(move || engine::output(&folder, 0, most)).await;
-        match read {
-            Ok(Ok(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-            Ok(Err(_)) | Err(_) => self.row.output_tail.clone(),
-        }
-    }
-
     async fn look(&self) -> Result<Look, Failure> {
         let folder = self.folder.clone();
         let look = tokio::task::spawn_blocking(move || engine::look(&folder)).await?;
@@ -358,7 +272,7 @@ impl Watch {
     }
 
     /// Gives the lease back: the next process here takes over at once.
-    async fn release(&self) {
+    pub(super) async fn release(&self) {
         let released = async {
             if let Some(mut open) = self.open().await? {
                 open.row.holder = None;
@@ -373,7 +287,7 @@ impl Watch {
     }
 
     /// Waits before something is tried again. True: the process ends.
-    async fn pause(&self) -> bool {
+    pub(super) async fn pause(&self) -> bool {
         tokio::select! {
             () = self.stop.cancelled() => true,
             () = sleep(RETRY) => false,
@@ -382,91 +296,12 @@ impl Watch {
 }
 
 /// Why output was not told.
-enum Copying {
+#[derive(PartialEq, Eq)]
+pub(super) enum Copying {
+    /// Another process looks after the action.
     NotMine,
+    /// It cannot be read from the disk.
+    Unreadable,
+    /// It cannot be stored.
     Failed,
-}
-
-/// How many of these bytes make a piece: no character is cut in two, and of a full piece no line if it has a whole one.
-fn whole(bytes: &[u8], is_last: bool) -> usize {
-    if bytes.len() >= PIECE
-        && let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n')
-    {
-        return end + 1;
-    }
-    // A character has at most four bytes; the last one begins among the last three if it is cut.
-    let cut = (1..=bytes.len().min(3)).find(|back| {
-        let wanted = match bytes[bytes.len() - back] {
-            0xC2..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            0xF0..=0xF4 => 4,
-            _ => 0,
-        };
-        wanted > *back
-    });
-    match cut {
-        Some(back) if !is_last => bytes.len() - back,
-        _ => bytes.len(),
-    }
-}
-
-/// Bytes as text that both databases take.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace('\0', "\u{FFFD}")
-}
-
-/// Keeps the end of a text, in at most so many bytes.
-fn keep_end(text: &mut String, most: usize) {
-    let mut from = text.len().saturating_sub(most);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    text.drain(..from);
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_piece_ends_with_a_line_if_it_is_full() {
-        let mut bytes = vec![b'a'; PIECE];
-        assert_eq!(whole(&bytes, false), PIECE);
-        bytes[10] = b'\n';
-        assert_eq!(whole(&bytes, false), 11);
-        assert_eq!(whole(b"a\nb", false), 3);
-    }
-
-    #[test]
-    fn what_is_no_text_does_not_hold_it_up() {
-        assert_eq!(whole(b"a\xFF", false), 2);
-        assert_eq!(whole(b"a\xE2\x82", false), 1);
-        assert_eq!(whole(b"a\xE2\x82", true), 3);
-        assert_eq!(text(b"a\0\xFF"), "a\u{FFFD}\u{FFFD}");
-    }
-
-    proptest! {
-        /// However text comes in pieces, no character is lost.
-        #[test]
-        fn characters_stay_whole(sent: String, step in 1_usize..9) {
-            let bytes = sent.replace('\0', "").into_bytes();
-            let (mut told, mut from, mut seen) = (String::new(), 0, 0);
-            while seen < bytes.len() {
-                seen = (seen + step).min(bytes.len());
-                let cut = whole(&bytes[from..seen], seen == bytes.len());
-                told.push_str(&text(&bytes[from..from + cut]));
-                from += cut;
-            }
-            prop_assert_eq!(told.into_bytes(), bytes);
-        }
-
-        #[test]
-        fn the_end_of_a_text_is_kept(sent: String, most in 0_usize..20) {
-            let mut kept = sent.clone();
-            keep_end(&mut kept, most);
-            prop_assert!(kept.len() <= most && sent.ends_with(&kept));
-        }
-    }
 }

@@ -5,71 +5,61 @@
 //! Others leave it alone, and one day take it for lost. That an action has begun is committed before its program is
 //! started, so that no two processes, and no process twice, start it.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-use tokio::task::JoinSet;
+use sea_orm::sea_query::{Condition, Order};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Action;
+use super::clean::clean;
+use super::host::Host;
+use super::programs::{Programs, Watched};
 use super::request::Actions;
 use super::state::{ActionState, EndReason};
 use super::store::{self, ActionChangeKind};
 use super::watch::Watch;
+use super::{Action, ActionKind, versions};
 use crate::engine::Launch;
 use crate::entity::action::{Column, Entity, Model};
 use crate::events::{Feed, Filter, Follower, Start, Topic};
 use crate::failure::Failure;
-use crate::files;
 use crate::narrow::{self, Columns};
-use crate::time::Millis;
 use crate::workers::{self, Holder};
 
 /// How often is looked for what nobody told of.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long to wait after something failed.
 const RETRY: Duration = Duration::from_secs(1);
-/// How many commands are under way at once, beside runs of experiments.
-const MOST_COMMANDS: usize = 8;
+/// How many rows are looked at in one statement.
+const PAGE: usize = 500;
 /// How often what is not to be kept any longer is removed.
 const CLEAN: Duration = Duration::from_hours(1);
 
 /// What looks after the actions of this machine.
 #[derive(Clone)]
-pub(super) struct Keeper(Arc<Inner>);
+pub(super) struct Keeper(pub Arc<Inner>);
 
-struct Inner {
-    actions: Actions,
+pub(super) struct Inner {
+    pub actions: Actions,
     holder: Holder,
-    /// This machine with this data folder.
-    keeper: String,
+    pub host: Host,
     lease: Duration,
     stop: CancellationToken,
-}
-
-/// A program that is looked after.
-struct Watched {
-    action: i64,
-    /// Does its action stay as long as an experiment runs?
-    stays: bool,
-    cancel: CancellationToken,
 }
 
 /// Looks after the actions of this machine until `stop` is cancelled. A process that says nothing for as long as `lease`
 /// loses them to another one here.
 pub fn keep(actions: Actions, lease: Duration, stop: CancellationToken, tasks: &TaskTracker) {
     tasks.spawn(async move {
-        let keeper = loop {
-            match identity(&actions.folder) {
-                Ok(keeper) => break keeper,
+        let holder = Holder::new();
+        let host = loop {
+            let node = actions.config.node.as_deref();
+            match Host::here(node, &holder.host, &actions.folder) {
+                Ok(host) => break host,
                 Err(error) => tracing::error!(%error, "actions cannot be kept in the data folder"),
             }
             tokio::select! {
@@ -77,67 +67,15 @@ pub fn keep(actions: Actions, lease: Duration, stop: CancellationToken, tasks: &
                 () = sleep(LOOK) => {}
             }
         };
-        let holder = Holder::new();
         let keeper = Keeper(Arc::new(Inner {
-            keeper: format!("{}/{keeper}", holder.host),
-            holder,
             actions,
+            holder,
+            host,
             lease,
             stop,
         }));
         keeper.follow().await;
     });
-}
-
-/// The name of a data folder: made at random when it is first asked for.
-fn identity(folder: &Path) -> io::Result<String> {
-    let path = folder.join("keeper");
-    files::private_folder(folder)?;
-    if !path.exists() {
-        // Another process may do the same: whoever links first has made the name.
-        let name = uuid::Uuid::new_v4().simple().to_string();
-        let draft = folder.join(format!("keeper-{name}"));
-        io::Write::write_all(&mut files::private_file(&draft)?, name.as_bytes())?;
-        let linked = std::fs::hard_link(&draft, &path);
-        std::fs::remove_file(&draft)?;
-        match linked {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-    }
-    std::fs::read_to_string(&path)
-}
-
-/// All programs that this process looks after.
-#[derive(Default)]
-struct Programs {
-    tasks: JoinSet<()>,
-    watched: HashMap<tokio::task::Id, Watched>,
-}
-
-impl Programs {
-    fn of(&self, action: i64) -> Option<&Watched> {
-        let mut watched = self.watched.values();
-        watched.find(|watched| watched.action == action)
-    }
-
-    fn commands(&self) -> usize {
-        self.watched.values().filter(|one| !one.stays).count()
-    }
-
-    /// Waits for one to end, for ever if there is none.
-    async fn ended(&mut self) {
-        match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => {
-                self.watched.remove(&id);
-            }
-            Some(Err(error)) => {
-                self.watched.remove(&error.id());
-                tracing::error!(%error, "looking after an action failed");
-            }
-            None => std::future::pending().await,
-        }
-    }
 }
 
 impl Keeper {
@@ -155,9 +93,7 @@ impl Keeper {
             }
             if cleaned.is_none_or(|at: Instant| at.elapsed() > CLEAN) {
                 cleaned = Some(Instant::now());
-                if let Err(error) = self.clean().await {
-                    tracing::warn!(%error, "old actions could not be removed");
-                }
+                self.clean().await;
             }
             tokio::select! {
                 () = self.0.stop.cancelled() => break,
@@ -167,44 +103,71 @@ impl Keeper {
             }
         }
         // Each gives its lease back.
-        while programs.tasks.join_next().await.is_some() {}
+        programs.all_left().await;
     }
 
     /// Begins what was asked for, takes over what nobody looks after, and gives up what cannot be found any more.
     async fn look(&self, programs: &mut Programs) -> Result<(), Failure> {
-        let database = &self.0.actions.database;
-        let open = [ActionState::Requested, ActionState::Running].map(ActionState::as_str);
-        let rows = Entity::find()
-            .filter(Column::State.is_in(open))
-            .order_by_asc(Column::Id)
-            .all(database.read())
-            .await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let now = workers::now(database.read()).await?;
-        self.renew(&rows, now).await?;
-        for row in rows {
-            let id = row.id;
-            let done = match store::state(&row) {
-                Ok(ActionState::Requested) => self.requested(row, now, programs).await,
-                Ok(_) if row.keeper.as_ref() != Some(&self.0.keeper) => {
-                    self.of_other(row, now).await
-                }
-                Ok(_) => self.running(row, now, programs).await,
-                Err(failure) => Err(failure),
+        let mut after = 0;
+        loop {
+            let rows = self.page(after).await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
             };
-            if let Err(error) = done {
-                tracing::warn!(action = id, %error, "an action could not be looked after");
+            after = last.id;
+            let is_last = rows.len() < PAGE;
+            let now = workers::now(self.0.actions.database.read()).await?;
+            self.renew(&rows, now).await?;
+            for row in rows {
+                let id = row.id;
+                if let Err(error) = self.look_at(&row, now, programs).await {
+                    tracing::warn!(action = id, %error, "an action could not be looked after");
+                }
+            }
+            if is_last {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    /// What has not ended, after this one: as much of it as is needed to see whether there is something to do.
+    async fn page(&self, after: i64) -> Result<Vec<Arc<Model>>, Failure> {
+        let open = [ActionState::Requested, ActionState::Running].map(ActionState::as_str);
+        let condition = Condition::all()
+            .add(Column::State.is_in(open))
+            .add(Column::Id.gt(after));
+        let columns = Columns::of(&[
+            Column::Id,
+            Column::Kind,
+            Column::Profile,
+            Column::State,
+            Column::RequestedAt,
+            Column::BeganAt,
+            Column::CancelRequestedAt,
+            Column::Keeper,
+            Column::Holder,
+            Column::LeaseUntil,
+        ]);
+        let mut query = narrow::select::<Entity>(condition, columns);
+        query.order_by(Column::Id, Order::Asc).limit(PAGE as u64);
+        Ok(narrow::all(&self.0.actions.database, &query, columns).await?)
+    }
+
+    async fn look_at(&self, row: &Model, now: i64, programs: &mut Programs) -> Result<(), Failure> {
+        if store::state(row)? == ActionState::Requested {
+            return self.requested(row, now, programs).await;
+        }
+        if row.keeper.as_ref() == Some(&self.0.host.keeper) {
+            return self.running(row, now, programs).await;
+        }
+        self.of_other(row, now).await
     }
 
     /// Renews the leases of what this process looks after, before they have run for a half.
-    async fn renew(&self, rows: &[Model], now: i64) -> Result<(), Failure> {
+    async fn renew(&self, rows: &[Arc<Model>], now: i64) -> Result<(), Failure> {
         let half = now.saturating_add(self.lease() / 2);
-        let short = |row: &Model| self.holds(row) && row.lease_until.is_none_or(|end| end < half);
+        let short =
+            |row: &Arc<Model>| self.holds(row) && row.lease_until.is_none_or(|end| end < half);
         if !rows.iter().any(short) {
             return Ok(());
         }
@@ -218,108 +181,15 @@ impl Keeper {
         Ok(transaction.commit().await?)
     }
 
-    async fn requested(
-        &self,
-        row: Model,
-        now: i64,
-        programs: &mut Programs,
-    ) -> Result<(), Failure> {
-        let actions = &self.0.actions;
-        let waited = now.saturating_sub(row.requested_at);
-        if waited > millis(actions.config.keeping.begin_within) {
-            return self
-                .give_up(
-                    row.id,
-                    EndReason::NotBegunInTime,
-                    "no server began it in time",
-                )
-                .await;
-        }
-        // One that knows nothing of the profile leaves it to those who do.
-        if !actions.config.profiles.contains_key(&row.profile) {
-            return Ok(());
-        }
-        let action = match serde_json::from_str::<Action>(&row.arguments) {
-            Ok(action) => action,
-            Err(error) => {
-                tracing::error!(action = row.id, %error, "what was asked for cannot be read");
-                let message = "this server cannot read what was asked for";
-                return self
-                    .give_up(row.id, EndReason::NotConfigured, message)
-                    .await;
-            }
-        };
-        if !action.stays() && programs.commands() >= MOST_COMMANDS {
-            return Ok(());
-        }
-        if let Some((row, launch)) = self.begin(row.id, &action).await? {
-            self.watch(row, action, Some(launch), programs);
-        }
-        Ok(())
-    }
-
-    /// Writes down that an action begins, if it still may: from then on it is this process that starts its program.
-    async fn begin(&self, id: i64, action: &Action) -> Result<Option<(Model, Launch)>, Failure> {
-        let actions = &self.0.actions;
-        let Some(mut open) = store::open(&actions.database, id).await? else {
-            return Ok(None);
-        };
-        if store::state(&open.row)? != ActionState::Requested {
-            return Ok(None);
-        }
-        let checked = actions
-            .check_again(&open.transaction, &open.row, action)
-            .await?;
-        let now = open.now;
-        match checked {
-            Ok(launch) => {
-                let row = &mut open.row;
-                ActionState::Running.as_str().clone_into(&mut row.state);
-                row.began_at = Some(now);
-                row.keeper = Some(self.0.keeper.clone());
-                self.take(row, now);
-                let row = open.tell(&actions.feed, ActionChangeKind::Began).await?;
-                Ok(Some((row, launch)))
-            }
-            Err((reason, message)) => {
-                tracing::warn!(action = id, message, "an action was not begun");
-                store::end(
-                    &mut open.row,
-                    ActionState::Failed,
-                    reason,
-                    Some(message),
-                    now,
-                );
-                open.tell(&actions.feed, ActionChangeKind::Ended).await?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// An action that nobody began.
-    async fn give_up(&self, id: i64, reason: EndReason, message: &str) -> Result<(), Failure> {
-        let actions = &self.0.actions;
-        let Some(mut open) = store::open(&actions.database, id).await? else {
-            return Ok(());
-        };
-        if store::state(&open.row)? == ActionState::Requested {
-            let message = Some(message.to_owned());
-            let now = open.now;
-            store::end(&mut open.row, ActionState::Failed, reason, message, now);
-            open.tell(&actions.feed, ActionChangeKind::Ended).await?;
-        }
-        Ok(())
-    }
-
     /// An action whose program is on this machine.
-    async fn running(&self, row: Model, now: i64, programs: &mut Programs) -> Result<(), Failure> {
+    async fn running(&self, row: &Model, now: i64, programs: &mut Programs) -> Result<(), Failure> {
         if let Some(watched) = programs.of(row.id) {
             if row.cancel_requested_at.is_some() {
                 watched.cancel.cancel();
             }
             return Ok(());
         }
-        if !self.may_take(&row, now) {
+        if !self.may_take(row, now) {
             return Ok(());
         }
         let Some(mut open) = store::open(&self.0.actions.database, row.id).await? else {
@@ -341,11 +211,11 @@ impl Keeper {
 
     /// An action whose program is on another machine. Nobody but its processes can tell what becomes of it; when none of
     /// them has been heard of for too long, nobody ever will.
-    async fn of_other(&self, row: Model, now: i64) -> Result<(), Failure> {
+    async fn of_other(&self, row: &Model, now: i64) -> Result<(), Failure> {
         let actions = &self.0.actions;
         let after = millis(actions.config.keeping.host_lost_after);
         let is_lost = |row: &Model, now: i64| heard_at(row).saturating_add(after) < now;
-        if !is_lost(&row, now) {
+        if !is_lost(row, now) {
             return Ok(());
         }
         let Some(mut open) = store::open(&actions.database, row.id).await? else {
@@ -366,14 +236,31 @@ impl Keeper {
         Ok(())
     }
 
-    fn watch(&self, row: Model, action: Action, launch: Option<Launch>, programs: &mut Programs) {
+    /// Removes what is not kept any longer.
+    async fn clean(&self) {
+        let actions = &self.0.actions;
+        if let Err(error) = clean(actions).await {
+            tracing::warn!(%error, "old actions could not be removed");
+        }
+        if let Err(error) = versions::clean(&actions.folder).await {
+            tracing::warn!(%error, "old questions could not be removed");
+        }
+    }
+
+    pub(super) fn watch(
+        &self,
+        row: Model,
+        action: Action,
+        launch: Option<Launch>,
+        programs: &mut Programs,
+    ) {
         let cancel = CancellationToken::new();
         if row.cancel_requested_at.is_some() {
             cancel.cancel();
         }
         let watched = Watched {
             action: row.id,
-            stays: action.stays(),
+            kind: ActionKind::from_name(&row.kind),
             cancel: cancel.clone(),
         };
         let watch = Watch {
@@ -384,9 +271,12 @@ impl Keeper {
             action,
             cancel,
             stop: self.0.stop.clone(),
+            overdue: false,
         };
-        let task = programs.tasks.spawn(watch.follow(launch));
-        programs.watched.insert(task.id(), watched);
+        match launch {
+            Some(launch) => programs.add(watched, watch.begin(launch)),
+            None => programs.add(watched, watch.take_over()),
+        }
     }
 
     /// May this process take an action of this machine? Not while another one looks after it. A lease that ends later
@@ -403,55 +293,14 @@ impl Keeper {
         row.holder.as_ref() == Some(&self.0.holder.id)
     }
 
-    fn take(&self, row: &mut Model, now: i64) {
-        row.host = Some(self.0.holder.host.clone());
+    pub(super) fn take(&self, row: &mut Model, now: i64) {
+        row.host = Some(self.0.host.name.clone());
         row.holder = Some(self.0.holder.id.clone());
         row.lease_until = Some(now.saturating_add(self.lease()));
     }
 
     fn lease(&self) -> i64 {
         millis(self.0.lease)
-    }
-
-    /// Removes actions that are not to be kept any longer, and the folders of programs whose actions are gone.
-    async fn clean(&self) -> Result<(), Failure> {
-        let actions = &self.0.actions;
-        let Some(days) = actions.config.keeping.days else {
-            return Ok(());
-        };
-        let kept = Duration::from_hours(24).saturating_mul(days);
-        let oldest = chrono::Utc::now().millis().saturating_sub(millis(kept));
-        let over = ActionState::ALL.into_iter().filter(|state| state.is_over());
-        let transaction = actions.database.begin().await?;
-        let gone = Entity::delete_many()
-            .filter(Column::State.is_in(over.map(ActionState::as_str)))
-            .filter(Column::EndedAt.lt(oldest))
-            .exec(&transaction)
-            .await?;
-        transaction.commit().await?;
-        if gone.rows_affected > 0 {
-            tracing::info!(actions = gone.rows_affected, "removed old actions");
-        }
-        // The folders first: a row is there before its folder, so that the folder of an action that begins meanwhile either
-        // is not among these or has its row.
-        let folder = actions.folder.clone();
-        let found = tokio::task::spawn_blocking(move || program_folders(&folder)).await?;
-        let found = found.map_err(Failure::internal)?;
-        let columns = Columns::of(&[Column::Id, Column::RequestedAt]);
-        let kept = narrow::find::<Entity>(&actions.database, Condition::all(), columns).await?;
-        let kept: HashSet<PathBuf> = kept
-            .iter()
-            .map(|row| folder_of(&actions.folder, row))
-            .collect();
-        tokio::task::spawn_blocking(move || {
-            for folder in found.iter().filter(|folder| !kept.contains(*folder)) {
-                if let Err(error) = std::fs::remove_dir_all(folder) {
-                    tracing::warn!(folder = %folder.display(), %error, "an old folder was not removed");
-                }
-            }
-        })
-        .await?;
-        Ok(())
     }
 }
 
@@ -460,22 +309,8 @@ fn heard_at(row: &Model) -> i64 {
     row.lease_until.or(row.began_at).unwrap_or(row.requested_at)
 }
 
-/// The folders of programs.
-fn program_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let is_program = name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()));
-        if is_program && path.is_dir() {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
 /// The folder of an action's program. A database that was made anew counts from 1 again: then the moment differs.
-fn folder_of(folder: &Path, row: &Model) -> PathBuf {
+pub(super) fn folder_of(folder: &Path, row: &Model) -> PathBuf {
     folder.join(format!("{}-{}", row.id, row.requested_at))
 }
 
@@ -509,6 +344,6 @@ async fn heard(news: &mut Option<Follower>) -> bool {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -71,11 +71,15 @@ pub enum ActionEndReason {
     NotStarted,
     /// When it should have begun, the user had no right to it any more.
     RightWithdrawn,
-    /// When it should have begun, the configuration did not allow it any more.
+    /// When it should have begun, the configuration did not allow it any more; or its profile is gone, without which nobody can
+    /// tell how it ended.
     NotConfigured,
     /// No server was there to begin it in time.
     NotBegunInTime,
-    /// The connection to the other machine broke: what became of the program there is not known.
+    /// The server was busy with other actions until it was too late to begin it.
+    Busy,
+    /// The connection to the other machine broke, or it did not confirm that the program was ended: what became of it there
+    /// is not known.
     ConnectionLost,
     /// The process is gone, and nobody noted how it ended.
     ProcessGone,
@@ -259,8 +263,8 @@ impl Action {
         count(self.0.output_bytes)
     }
 
-    /// The end of what its program has printed, at most 8 KiB; `actionUpdates` tells all of it. Null: it is not kept any
-    /// more.
+    /// The end of what its program is known to have printed by now, at most 8 KiB, with U+FFFD for what is no text; in an
+    /// update, too, it is that of the present. `actionUpdates` tells all of it. Null: the action is not kept any more.
     #[reads(Id, Arguments, OutputTail)]
     async fn output_tail(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         let row = self.whole(ctx).await?;

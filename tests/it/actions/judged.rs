@@ -140,6 +140,23 @@ fn other_ends_are_told() {
 
 #[test]
 fn a_lost_connection_is_told_from_one_that_never_was() {
+    let judge = |code, output: &str| far(&stop(), End::Exited(code), output);
+    assert_eq!(
+        judge(
+            255,
+            "ssh: connect to host login port 22: Connection refused\r\n"
+        ),
+        failed("ssh: connect to host login port 22: Connection refused")
+    );
+    assert!(matches!(
+        judge(255, "[labql: begun]\nAutosubmit is running\n"),
+        Verdict::Lost(_)
+    ));
+    assert_eq!(judge(0, "[labql: begun]\n"), done(None));
+}
+
+/// What came of an action on another machine.
+fn far(action: &Action, end: End, output: &str) -> Verdict {
     let profile = Profile {
         place: Place::Ssh(Ssh {
             host: "login".into(),
@@ -150,19 +167,32 @@ fn a_lost_connection_is_told_from_one_that_never_was() {
         }),
         ..Profile::default()
     };
-    let judge = |code, output: &str| verdict(&profile, &stop(), &End::Exited(code), output);
+    verdict(&profile, action, &end, output)
+}
+
+#[test]
+fn the_end_of_ssh_is_not_the_end_of_what_it_began() {
+    let begun = "[labql: begun]\nworks\n";
+    let ended = "[labql: begun]\nworks\n[labql: ended]\n";
+    for end in [End::Stopped, End::TimedOut, End::Signalled(9)] {
+        let told = far(&stop(), end.clone(), begun);
+        let Verdict::Lost(why) = &told else {
+            panic!("{told:?}")
+        };
+        assert!(why.contains("may go on there"), "{why}");
+        // A command that had not begun ends at once if it begins now; a run stays.
+        assert!(!matches!(far(&stop(), end.clone(), ""), Verdict::Lost(_)));
+        let run = Action::Run {
+            expid: "a000".into(),
+        };
+        assert!(matches!(far(&run, end.clone(), ""), Verdict::Lost(_)));
+        assert!(!matches!(far(&run, end, ended), Verdict::Lost(_)));
+    }
+    assert_eq!(far(&stop(), End::Stopped, ended), Verdict::Stopped);
     assert_eq!(
-        judge(
-            255,
-            "ssh: connect to host login port 22: Connection refused\r\n"
-        ),
-        failed("ssh: connect to host login port 22: Connection refused")
+        far(&stop(), End::TimedOut, ended),
+        failed("it was not done within 600 s, and was ended")
     );
-    assert_eq!(
-        judge(255, "[labql: begun]\nAutosubmit is running\n"),
-        Verdict::Lost
-    );
-    assert_eq!(judge(0, "[labql: begun]\n"), done(None));
 }
 
 #[test]

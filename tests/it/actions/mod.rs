@@ -2,7 +2,9 @@
 
 mod arguments;
 mod far;
+mod far_ends;
 mod judged;
 mod probe;
 mod profiles;
 mod real;
+mod sshd;

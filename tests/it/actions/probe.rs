@@ -82,8 +82,10 @@ pub fn run(launch: &Launch) -> Output {
         .expect("a program");
     let mut stdin = child.stdin.take().expect("its input");
     let input = launch.stdin.clone();
+    let stays_open = launch.stop_word.is_some();
     let feeding = std::thread::spawn(move || {
         let _ = stdin.write_all(&input);
+        stays_open.then_some(stdin)
     });
     let output = child.wait_with_output().expect("its end");
     feeding.join().expect("all was written");

@@ -2,6 +2,8 @@
 
 mod asking;
 mod ending;
+mod keepers;
+mod places;
 mod real;
 mod rights;
 mod seeing;
