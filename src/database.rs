@@ -13,8 +13,8 @@ use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchrono
 use sea_orm::sqlx::{self, Connection, Postgres, Sqlite};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
-    DbErr, IntoDatabaseExecutor, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    Value,
+    DbErr, IntoDatabaseExecutor, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, Value,
 };
 
 pub use self::kept::Kept;
@@ -225,6 +225,20 @@ impl Database {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+/// Waits until no other transaction has the lock of this name, and has it until this transaction ends. SQLite has one
+/// writer anyway.
+pub async fn lock(transaction: &DatabaseTransaction, name: &str) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DatabaseBackend::Postgres {
+        let lock = Statement::from_sql_and_values(
+            DatabaseBackend::Postgres,
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            [name.into()],
+        );
+        transaction.query_one_raw(lock).await?;
+    }
+    Ok(())
 }
 
 /// The condition that a column is one of these ids. They are one bound value, so that the text of the statement does not

@@ -27,7 +27,7 @@ pub enum RejectionCode {
     NotFound,
     /// User name or password is wrong.
     Unauthenticated,
-    /// Too many attempts.
+    /// Too many attempts, or too much under way.
     RateLimited,
 }
 

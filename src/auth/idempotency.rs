@@ -1,12 +1,10 @@
 //! Commands that are safe to repeat: the same key by the same actor makes nothing new.
 
 use chrono::Utc;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr,
-    EntityTrait, QueryFilter, Set, Statement,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 
 use super::{accounts, api_key};
+use crate::database;
 use crate::entity::idempotency_key;
 use crate::failure::{Failure, RejectionCode};
 use crate::time::Millis;
@@ -41,7 +39,9 @@ impl<'a> Replay<'a> {
         transaction: &DatabaseTransaction,
     ) -> Result<Option<i64>, Failure> {
         let Some(key) = self.key else { return Ok(None) };
-        self.lock(transaction, key).await?;
+        // Of two commands with the same key the second waits for the first.
+        let name = format!("{}|{}|{key}", self.actor, self.mutation);
+        database::lock(transaction, &name).await?;
         let row = idempotency_key::Entity::find()
             .filter(idempotency_key::Column::Actor.eq(self.actor))
             .filter(idempotency_key::Column::Mutation.eq(self.mutation))
@@ -62,20 +62,6 @@ impl<'a> Replay<'a> {
             Some("idempotencyKey"),
             "this key was used with another input",
         )
-    }
-
-    /// Of two commands with the same key the second waits for the first. SQLite has one writer anyway.
-    async fn lock(&self, transaction: &DatabaseTransaction, key: &str) -> Result<(), DbErr> {
-        if transaction.get_database_backend() == DatabaseBackend::Postgres {
-            let name = format!("{}|{}|{key}", self.actor, self.mutation);
-            let lock = Statement::from_sql_and_values(
-                DatabaseBackend::Postgres,
-                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-                [name.into()],
-            );
-            transaction.query_one_raw(lock).await?;
-        }
-        Ok(())
     }
 
     /// Remembers what the command made.

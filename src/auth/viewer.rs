@@ -37,12 +37,13 @@ pub struct ViewerUser {
     pub is_admin: bool,
 }
 
-/// What an answer about the laboratory may depend on: not who somebody is, but what they may do. Answers are shared
-/// among all who may do the same.
+/// What an answer about the laboratory may depend on: most often not who somebody is, but what they may do. Answers are
+/// shared among all who may do the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rights {
     signed_in: bool,
     is_admin: bool,
+    user_id: Option<i64>,
 }
 
 impl Rights {
@@ -50,7 +51,7 @@ impl Rights {
     pub fn anybody(self) -> Viewer {
         Viewer {
             user: self.signed_in.then(|| ViewerUser {
-                id: None,
+                id: self.user_id,
                 username: String::new(),
                 is_admin: self.is_admin,
             }),
@@ -65,6 +66,15 @@ impl Viewer {
         Rights {
             signed_in: self.user.is_some(),
             is_admin: self.user.as_ref().is_some_and(|user| user.is_admin),
+            user_id: None,
+        }
+    }
+
+    /// The same, and what is this viewer's own: nobody else has these rights.
+    pub fn own_rights(&self) -> Rights {
+        Rights {
+            user_id: self.user.as_ref().and_then(|user| user.id),
+            ..self.rights()
         }
     }
 

@@ -93,6 +93,27 @@ impl Prepared {
             names(&operation.selection_set.node, &document.fragments, field)
         })
     }
+
+    /// Whether a field of this name stands anywhere in the operation, in its fragments too.
+    pub(super) fn selects_anywhere(&self, field: &str) -> bool {
+        let (operation, document) = self.definition();
+        let fragments = self.operation.fragments.iter();
+        let fragments = fragments.filter_map(|name| document.fragments.get(name));
+        let sets = fragments.map(|fragment| &fragment.node.selection_set.node);
+        let own = operation.map(|operation| &operation.selection_set.node);
+        own.into_iter().chain(sets).any(|set| contains(set, field))
+    }
+}
+
+/// Whether a field stands in a selection, however deep, but for the fragments that it spreads.
+fn contains(set: &SelectionSet, field: &str) -> bool {
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(found) => {
+            found.node.name.node == field || contains(&found.node.selection_set.node, field)
+        }
+        Selection::InlineFragment(inline) => contains(&inline.node.selection_set.node, field),
+        Selection::FragmentSpread(_) => false,
+    })
 }
 
 /// Whether a field stands at the top of a selection. The document has passed the pre-check, which bounds the walk.

@@ -119,7 +119,20 @@ impl Level {
         list: &L,
         parent: i64,
     ) -> Result<L::Children, Error> {
-        let children = self.load(database, list).await?;
+        self.checked_children(database, list, parent, || Ok(()))
+            .await
+    }
+
+    /// The children of one of the parents, which are not loaded, for none of the parents, unless this check passes. A list
+    /// that is there already is not checked again.
+    pub async fn checked_children<L: ChildList>(
+        &self,
+        database: &Database,
+        list: &L,
+        parent: i64,
+        check: impl FnOnce() -> Result<(), Error> + Send,
+    ) -> Result<L::Children, Error> {
+        let children = self.load(database, list, check).await?;
         Ok(of_parent::<L>(&children, parent)
             .cloned()
             .unwrap_or_default())
@@ -139,18 +152,24 @@ impl Level {
         }
         let mut loaded = Vec::with_capacity(distinct.len());
         for level in distinct {
-            loaded.push(level.load(database, list).await?);
+            loaded.push(level.load(database, list, || Ok(())).await?);
         }
         Ok(Loaded(loaded, PhantomData))
     }
 
-    async fn load<L: ChildList>(&self, database: &Database, list: &L) -> Result<Children, Error> {
+    async fn load<L: ChildList>(
+        &self,
+        database: &Database,
+        list: &L,
+        check: impl FnOnce() -> Result<(), Error> + Send,
+    ) -> Result<Children, Error> {
         let cell = self.cell(list);
         let loaded = cell.get_or_try_init(|| async {
-            let children = list.load(database, self).await?;
-            Ok::<_, Failure>(Arc::new(children) as Children)
+            check()?;
+            let children = list.load(database, self).await.map_err(failed)?;
+            Ok::<_, Error>(Arc::new(children) as Children)
         });
-        Ok(Arc::clone(loaded.await.map_err(failed)?))
+        Ok(Arc::clone(loaded.await?))
     }
 
     fn cell<L: ChildList>(&self, list: &L) -> Cell {

@@ -23,8 +23,12 @@ use super::document::Prepared;
 use super::engine::{Caller, Engine, ErasedSchema, ResumeFrom};
 use super::error::{self, ErrorCode};
 use crate::auth::AuthError;
-use crate::auth::viewer::Rights;
+use crate::auth::viewer::{Rights, Viewer};
 use crate::events::{Event, Feed, Filter, Follower, Lost, Start};
+
+/// Fields that tell each viewer something else, whatever their rights: what stands in an update below one of them is made
+/// for its subscriber alone.
+const PERSONAL: [&str; 1] = ["actions"];
 
 /// How long to wait before asking again what the database could not answer.
 const RETRY: Duration = Duration::from_secs(1);
@@ -145,8 +149,10 @@ pub(super) async fn subscribe(
 ) -> BoxStream<'static, Answer> {
     match begin(&engine, &operation, &caller).await {
         Ok(follower) => {
-            let rights = caller.access.known().rights();
             let mut member = Member {
+                is_personal: PERSONAL
+                    .into_iter()
+                    .any(|field| operation.selects_anywhere(field)),
                 engine,
                 operation,
                 caller,
@@ -154,7 +160,7 @@ pub(super) async fn subscribe(
                 group: None,
                 relayed: false,
             };
-            member.join(rights);
+            member.join(member.rights_of(&member.caller.access.known()));
             // Boxed: each step passes it on.
             stream::unfold(Some(Box::new(member)), |member| async {
                 let mut member = member?;
@@ -196,6 +202,8 @@ async fn begin(
 struct Member {
     engine: Engine,
     operation: Arc<Prepared>,
+    /// Whether the answers depend on who it is.
+    is_personal: bool,
     caller: Caller,
     follower: Follower,
     group: Option<(Rights, Arc<Group>)>,
@@ -250,12 +258,21 @@ impl Member {
         self.group = Some((rights, group));
     }
 
+    /// What the answers for this viewer depend on.
+    fn rights_of(&self, viewer: &Viewer) -> Rights {
+        if self.is_personal {
+            viewer.own_rights()
+        } else {
+            viewer.rights()
+        }
+    }
+
     /// What the subscriber may do at this moment: nothing is told before that is known. Whoever was shown out hears
     /// nothing more; the connection, which watches the same access, is about to end.
     async fn rights(&self) -> Rights {
         loop {
             match self.caller.access.viewer().await {
-                Ok(viewer) => return viewer.rights(),
+                Ok(viewer) => return self.rights_of(&viewer),
                 Err(AuthError::Rejected) => std::future::pending().await,
                 Err(AuthError::Unavailable) => sleep(RETRY).await,
             }

@@ -11,7 +11,6 @@ use super::context::{ContextExt, failed};
 use super::error::ErrorCode;
 use super::experiments::{Experiment, ExperimentRun, Job};
 use super::id::GlobalId;
-use super::level::Level;
 use super::workers::Worker;
 use crate::auth::accounts;
 use crate::database::Database;
@@ -133,12 +132,11 @@ async fn experiments(
         return Ok(HashMap::new());
     }
     let rows = read::experiments::by_expids(database, &expids).await;
-    let rows = rows.map_err(failed)?;
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let level = Level::new(ids.clone(), ids);
-    let named = |row: experiment::Model| {
+    let rows: Vec<_> = rows.map_err(failed)?.into_iter().map(Arc::new).collect();
+    let level = Experiment::level(&rows);
+    let named = |row: Arc<experiment::Model>| {
         let expid = row.expid.clone();
-        (expid, Experiment::on_level(Arc::new(row), &level))
+        (expid, Experiment::on_level(row, &level))
     };
     Ok(rows.into_iter().map(named).collect())
 }

@@ -17,7 +17,7 @@ pub enum UserErrorCode {
     NotFound,
     /// User name or password is wrong.
     Unauthenticated,
-    /// Too many attempts: try again later.
+    /// Too many attempts, or too much under way: try again later.
     RateLimited,
 }
 

@@ -9,6 +9,7 @@ on_both_databases!(
     a_graph_tells_jobs_edges_and_groups,
     a_drawing_is_made_once,
     graphs_of_a_list_cost_what_one_costs,
+    too_many_jobs_are_not_read,
     pages_have_each_edge_once,
     what_is_too_large_says_so,
     pictures_are_for_people,
@@ -251,6 +252,53 @@ async fn graphs_of_a_list_cost_what_one_costs(mut lab: Lab) {
     let (all, two) = (ask(8).await, ask(2).await);
     assert_eq!(all, two);
     assert!(all <= 7, "{all}");
+}
+
+/// How many jobs there are is kept with the experiments: nothing is read to find out that it is too much.
+async fn too_many_jobs_are_not_read(mut lab: Lab) {
+    let specs: Vec<_> = (0..4)
+        .map(|number| small(&format!("a{number:03}")))
+        .collect();
+    let server = served(&mut lab, &specs).await;
+    let database = lab.database().await;
+    let pretend = async |jobs: u32| {
+        let change = format!("UPDATE experiment SET job_counts = '{{\"0\":{jobs}}}'");
+        sea_orm::ConnectionTrait::execute_unprepared(database.write(), &change)
+            .await
+            .expect("a statement");
+    };
+    let ask = async |query: &str| {
+        let names = [
+            "labql_sql_statements_total",
+            "labql_event_log_look_statements_total",
+        ];
+        let mut tries = Vec::new();
+        for _ in 0..5 {
+            let [all, looks] = server.counters(names).await;
+            let (_, answer) = server.ask(query, json!({})).await;
+            let [all_after, looks_after] = server.counters(names).await;
+            let code = answer["errors"][0]["extensions"]["code"].clone();
+            tries.push(((all_after - looks_after) - (all - looks), code.to_string()));
+        }
+        tries.sort_unstable();
+        tries.swap_remove(2)
+    };
+    let few = "{ experiments { nodes { expid graph { totalCount } } } }";
+    pretend(25_000).await;
+    assert_eq!(ask(few).await.1, "null");
+    // Only the page of experiments.
+    pretend(25_001).await;
+    assert_eq!(ask(few).await, (1, "\"BAD_INPUT\"".to_owned()));
+    // Each drawing reads the jobs anew: together they may read half a million.
+    let thrice = "{ experiments { nodes { expid
+        a: graph { totalCount } b: graph(layout: LEVELS) { totalCount } c: graph(layout: LAPLACIAN) { totalCount }
+        d: graph { nodes { job { status } } } e: graph(layout: LEVELS) { nodes { job { status } } }
+        f: graph(layout: LAPLACIAN) { nodes { job { status } } }
+    } } }";
+    pretend(20_000).await;
+    assert_eq!(ask(thrice).await.1, "null");
+    pretend(25_000).await;
+    assert_eq!(ask(thrice).await.1, "\"TOO_COMPLEX\"");
 }
 
 async fn pages_have_each_edge_once(mut lab: Lab) {

@@ -237,17 +237,27 @@ impl Action {
         if !matches!(self, Self::Create(_)) {
             return None;
         }
-        output.lines().rev().find_map(|line| {
-            let line = plain(line);
-            let expid = line
-                .trim()
-                .strip_prefix("Experiment ")?
-                .strip_suffix(" created")?;
-            Expid::parse(expid)
-                .ok()
-                .map(|expid| expid.as_str().to_owned())
-        })
+        named(output, "Experiment ", " created")
     }
+
+    /// The expid that was taken for a new experiment, read from what `autosubmit` printed: it registers an experiment before
+    /// it makes its files, and may fail in between.
+    pub fn registered_expid(&self, output: &str) -> Option<String> {
+        if !matches!(self, Self::Create(_)) {
+            return None;
+        }
+        named(output, "The new experiment \"", "\" has been registered.")
+    }
+}
+
+/// The expid between these words, in the last line that has nothing else.
+fn named(output: &str, before: &str, after: &str) -> Option<String> {
+    output.lines().rev().find_map(|line| {
+        let line = plain(line);
+        let expid = line.trim().strip_prefix(before)?.strip_suffix(after)?;
+        let expid = Expid::parse(expid).ok()?;
+        Some(expid.as_str().to_owned())
+    })
 }
 
 impl Create {

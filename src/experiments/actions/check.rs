@@ -16,7 +16,10 @@ const MAX_TEXT: usize = 2000;
 /// The longest list of names or filters in one argument, in bytes. Linux takes 128 KiB.
 const MAX_LIST: usize = 100 * 1024;
 
-/// What is wrong with an action.
+/// How many faults are told at most.
+const MOST_FAULTS: usize = 20;
+
+/// What is wrong with an action; of very much that is wrong the beginning.
 pub(super) fn check(action: &Action) -> Vec<Invalid> {
     let mut faults = Faults(Vec::new());
     if let Some(expid) = action.expid() {
@@ -41,10 +44,12 @@ struct Faults(Vec<Invalid>);
 
 impl Faults {
     fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(Invalid {
-            field,
-            message: message.into(),
-        });
+        if self.0.len() < MOST_FAULTS {
+            self.0.push(Invalid {
+                field,
+                message: message.into(),
+            });
+        }
     }
 
     fn expid(&mut self, field: &'static str, expid: &str) {
@@ -113,18 +118,34 @@ impl Faults {
             ("config_path", &create.config_path),
         ] {
             if given.is_some() && create.git_repo.is_none() {
-                self.add(field, "Autosubmit takes no notice of it without git_repo");
+                self.add(
+                    field,
+                    "Autosubmit takes no notice of it without a repository",
+                );
             }
         }
         if create.use_local_minimal && create.git_repo.is_some() {
             self.add(
                 "use_local_minimal",
-                "Autosubmit takes no notice of git_repo with it",
+                "Autosubmit takes no notice of a repository with it",
             );
         }
     }
 
     fn set_status(&mut self, set: &SetStatus) {
+        for (field, list) in [
+            ("jobs", &set.jobs),
+            ("filter_type", &set.filter_type),
+            ("filter_status", &set.filter_status),
+        ] {
+            if list.iter().map(|name| name.len() + 2).sum::<usize>() > MAX_LIST {
+                self.add(
+                    field,
+                    format!("the most are {MAX_LIST} bytes in all; filters name many jobs at once"),
+                );
+                return;
+            }
+        }
         let prefix = format!("{}_", set.expid);
         for job in &set.jobs {
             self.form(
@@ -134,6 +155,7 @@ impl Faults {
                 is_job,
             );
             if !job.starts_with(&prefix) {
+                let job = shown(job);
                 self.add("jobs", format!("{job:?} is no job of {}", set.expid));
             }
         }
@@ -141,6 +163,7 @@ impl Faults {
             if status != "ANY"
                 && JobStatus::from_name(status).is_none_or(|known| known.as_str() != status)
             {
+                let status = shown(status);
                 self.add("filter_status", format!("{status:?} is no status, nor ANY"));
             }
         }
@@ -184,26 +207,18 @@ impl Faults {
         {
             self.add("jobs", "which jobs? Autosubmit wants names or a filter");
         }
-        for (field, list) in [
-            ("jobs", &set.jobs),
-            ("filter_type", &set.filter_type),
-            ("filter_status", &set.filter_status),
-        ] {
-            if list.iter().map(|name| name.len() + 2).sum::<usize>() > MAX_LIST {
-                self.add(
-                    field,
-                    format!("the most are {MAX_LIST} bytes in all; filters name many jobs at once"),
-                );
-            }
-        }
     }
 
     fn form(&mut self, field: &'static str, text: &str, wanted: &str, is: fn(&str) -> bool) {
         if text.len() > MAX_TEXT || !is(text) {
-            let shown: String = text.chars().take(60).collect();
-            self.add(field, format!("{shown:?} is not {wanted}"));
+            self.add(field, format!("{:?} is not {wanted}", shown(text)));
         }
     }
+}
+
+/// The beginning of a text, which is enough to find it by.
+fn shown(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// Only of letters and digits of ASCII, and these.

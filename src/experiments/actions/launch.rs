@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::{User, geteuid};
@@ -210,7 +211,7 @@ pub fn verdict(profile: &Profile, action: &Action, end: &End, output: &str) -> V
         return Verdict::Lost(why.to_owned());
     }
     match end {
-        End::NotStarted(reason) => Verdict::Failed(reason.clone()),
+        End::NotStarted(reason) => Verdict::Failed(without_folder(profile, reason)),
         End::Stopped => Verdict::Stopped,
         End::TimedOut => Verdict::Failed(format!(
             "it was not done within {} s, and was ended",
@@ -223,7 +224,8 @@ pub fn verdict(profile: &Profile, action: &Action, end: &End, output: &str) -> V
         End::Exited(_) if interrupted(action, output) => Verdict::Stopped,
         End::Exited(0) => done(action, output),
         End::Exited(code) => {
-            Verdict::Failed(fault(output).unwrap_or_else(|| format!("it ended with code {code}")))
+            let fault = fault(output).unwrap_or_else(|| format!("it ended with code {code}"));
+            Verdict::Failed(half_done(action, output, fault))
         }
     }
 }
@@ -249,6 +251,13 @@ fn untold(action: &Action, end: &End, output: &str) -> Option<&'static str> {
     }
 }
 
+/// Why a program could not be started. Where it is, is the administrator's to know.
+fn without_folder(profile: &Profile, reason: &str) -> String {
+    let program = prepared(profile).into_iter().next().unwrap_or_default();
+    let name = Path::new(&program).file_name().unwrap_or(&program);
+    reason.replace(&*program.to_string_lossy(), &name.to_string_lossy())
+}
+
 /// Was a run ended by `autosubmit stop`? It ends well at its next safe occasion, or with Python's words in the middle of a
 /// pause.
 fn interrupted(action: &Action, output: &str) -> bool {
@@ -264,7 +273,8 @@ fn done(action: &Action, output: &str) -> Verdict {
     let created = action.created_expid(output);
     match action.kind() {
         ActionKind::Create if created.is_none() => {
-            Verdict::Failed("Autosubmit did not say which experiment it made".into())
+            let fault = "Autosubmit did not say that it made an experiment".into();
+            Verdict::Failed(half_done(action, output, fault))
         }
         ActionKind::Stop if says(" was not running") => {
             Verdict::Failed("the experiment was not running".into())
@@ -273,6 +283,14 @@ fn done(action: &Action, output: &str) -> Verdict {
             Verdict::Failed("no job was selected".into())
         }
         _ => Verdict::Succeeded { created },
+    }
+}
+
+/// A fault, with what there is all the same.
+fn half_done(action: &Action, output: &str, fault: String) -> String {
+    match action.registered_expid(output) {
+        Some(expid) => format!("{fault} (it had registered {expid} by then)"),
+        None => fault,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActionKind, Keeping};
+use super::{ActionKind, Keeping, Limits};
 use crate::config::Secret;
 
 /// The longest time limit: a week.
@@ -31,6 +31,8 @@ pub struct ActionsConfig {
     pub profiles: BTreeMap<String, Profile>,
     /// How long actions wait, and how long they are kept.
     pub keeping: Keeping,
+    /// How many actions may be open at once.
+    pub limits: Limits,
 }
 
 /// One way to call `autosubmit`.

@@ -5,27 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait,
-    IntoActiveModel, QueryFilter, SqlErr,
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    SqlErr,
 };
 
-use super::rights::{self, Subject};
+use super::examine;
 use super::state::{ActionState, EndReason};
 use super::store::{self, ActionChangeKind};
 use super::versions::Versions;
-use super::{Action, ActionKind, ActionsConfig, Invalid, Place, Profile, launch};
+use super::{Action, ActionKind, ActionsConfig, Invalid, Place};
 use crate::auth::idempotency::Replay;
 use crate::auth::viewer::ViewerUser;
-use crate::database::Database;
-use crate::engine::Launch;
+use crate::database::{self, Database};
 use crate::entity::action::{Column, Entity, Model};
-use crate::entity::{experiment, user};
 use crate::events::{self, Feed};
 use crate::failure::{Failure, RejectionCode};
 use crate::workers;
-
-/// How long the arguments of an action may be, in JSON, in bytes.
-const LONGEST: usize = 256 * 1024;
 
 /// How long a public key may be, in bytes.
 const LONGEST_KEY: u64 = 16 * 1024;
@@ -86,9 +81,8 @@ impl Actions {
 
     /// Has something been asked for that has not ended?
     pub async fn are_under_way(&self) -> Result<bool, Failure> {
-        let open = [ActionState::Requested, ActionState::Running].map(ActionState::as_str);
         let found = Entity::find()
-            .filter(Column::State.is_in(open))
+            .filter(Column::State.is_in(ActionState::OPEN.map(ActionState::as_str)))
             .one(self.database.read())
             .await?;
         Ok(found.is_some())
@@ -125,11 +119,7 @@ impl Actions {
     /// Asks for an action: it is written down, and begins as soon as a server that keeps programs hears of it.
     pub async fn request(&self, user: &ViewerUser, asked: Asked) -> Result<Model, AskError> {
         let kind = asked.action.kind();
-        let arguments = serde_json::to_string(&asked.action).map_err(Failure::internal)?;
-        if arguments.len() > LONGEST {
-            let message = format!("all arguments together have at most {LONGEST} bytes");
-            return Err(Failure::rejected(RejectionCode::BadInput, None, message).into());
-        }
+        let arguments = examine::written(&asked.action)?;
         let request = format!(
             "{}|{arguments}",
             asked.profile.as_deref().unwrap_or_default()
@@ -139,19 +129,23 @@ impl Actions {
         let user_id = self.check_user(user, kind)?;
         let transaction = self.database.begin().await?;
         if let Some(id) = replay.seen(&transaction).await? {
-            let made = Entity::find_by_id(id).one(&transaction).await?;
+            // Keys outlive what they made; a row id may have come to another action.
+            let made = Entity::find_by_id(id)
+                .filter(Column::ActorId.eq(user_id))
+                .filter(Column::Kind.eq(kind.as_str()))
+                .one(&transaction)
+                .await?;
             let gone = || Failure::bad_input("idempotencyKey", "what it made is gone");
             return Ok(made.ok_or_else(gone)?);
         }
-        let (profile, _) = self.examine(&transaction, user, user_id, &asked).await?;
+        // One after the other: those who ask at the same moment would all find room.
+        database::lock(&transaction, "actions").await?;
+        let profile = self.examine(&transaction, user, user_id, &asked).await?;
         let expid = asked.action.expid();
-        if let Some(other) = under_way(&transaction, expid, kind).await? {
-            return Err(conflict(&other).into());
-        }
         let row = Model {
             kind: kind.as_str().to_owned(),
             expid: expid.map(str::to_owned),
-            lane: lane(kind).to_owned(),
+            lane: examine::lane(kind).to_owned(),
             profile: profile.to_owned(),
             arguments,
             actor_id: user_id,
@@ -165,7 +159,7 @@ impl Actions {
         let made = new.insert(&transaction).await;
         let made = made.map_err(|error| match error.sql_err() {
             // Somebody else asked at the same moment.
-            Some(SqlErr::UniqueConstraintViolation(_)) => conflict_with("another action"),
+            Some(SqlErr::UniqueConstraintViolation(_)) => examine::conflict(None),
             _ => error.into(),
         })?;
         replay.note(&transaction, made.id).await?;
@@ -188,6 +182,7 @@ impl Actions {
     /// What `autosubmit` would be called with; checked as if it were asked for. Machine and environment are left out:
     /// these are the administrator's.
     pub async fn dry_run(&self, user: &ViewerUser, asked: &Asked) -> Result<Vec<String>, AskError> {
+        examine::written(&asked.action)?;
         let user_id = self.check_user(user, asked.action.kind())?;
         self.examine(self.database.read(), user, user_id, asked)
             .await?;
@@ -200,8 +195,8 @@ impl Actions {
             .collect())
     }
 
-    /// Withdraws an action: one that has not begun never does, the program of one that is under way is ended. Twice is
-    /// no error. For whoever asked for it, and for administrators.
+    /// Withdraws an action: one that has not begun never does, the program of one that is under way is asked to end, and
+    /// made to if it does not. Twice is no error. For whoever asked for it, and for administrators.
     pub async fn cancel(&self, user: &ViewerUser, id: i64) -> Result<Model, Failure> {
         let unknown = || {
             let message = "there is no such action";
@@ -245,187 +240,11 @@ impl Actions {
         );
         open.tell(&self.feed, told).await
     }
-
-    /// The row id of a user who may ask for actions of this kind at all.
-    fn check_user(&self, user: &ViewerUser, kind: ActionKind) -> Result<i64, AskError> {
-        self.check_enabled(kind).map_err(AskError::Forbidden)?;
-        let no_account = || AskError::Forbidden("you have no account here".to_owned());
-        user.id.ok_or_else(no_account)
-    }
-
-    pub(super) fn check_enabled(&self, kind: ActionKind) -> Result<(), String> {
-        if self.config.enabled.contains(&kind) {
-            return Ok(());
-        }
-        let kind = kind.as_str();
-        Err(format!(
-            "{kind} is not enabled on this server: an administrator can add it to `actions.enabled`"
-        ))
-    }
-
-    /// Checks whether a user may have an action done, and whether it can be; gives the name of the profile, and what is
-    /// called.
-    async fn examine(
-        &self,
-        connection: &impl ConnectionTrait,
-        user: &ViewerUser,
-        user_id: i64,
-        asked: &Asked,
-    ) -> Result<(&str, Launch), AskError> {
-        let kind = asked.action.kind();
-        let experiment = find_experiment(connection, asked.action.expid()).await?;
-        let subject = experiment.as_ref().map(Subject::of);
-        if !rights::allows(connection, user_id, &user.username, kind, subject).await? {
-            return Err(AskError::Forbidden(no_right(kind)));
-        }
-        if experiment.is_some_and(|row| row.archived_at.is_some()) {
-            let message = "it is gone from its Autosubmit root";
-            return Err(Failure::rejected(RejectionCode::Conflict, Some("expid"), message).into());
-        }
-        let (name, profile) = self.profile(&user.username, asked.profile.as_deref())?;
-        let wrong = asked.action.check();
-        if !wrong.is_empty() {
-            return Err(AskError::Invalid(wrong));
-        }
-        let launch = launch(profile, &asked.action)
-            .map_err(|refused| Failure::rejected(RejectionCode::BadInput, None, refused.0))?;
-        Ok((name, launch))
-    }
-
-    /// The profile of a name, for a user who may use it; without a name the only one.
-    fn profile(&self, user: &str, name: Option<&str>) -> Result<(&str, &Profile), Failure> {
-        let mut usable = self.profiles_of(user);
-        let reject = |code, message| Err(Failure::rejected(code, Some("profile"), message));
-        match name {
-            Some(name) => match usable.find(|(known, _)| *known == name) {
-                Some(found) => Ok(found),
-                None => reject(RejectionCode::NotFound, "there is no such profile for you"),
-            },
-            None => match (usable.next(), usable.next()) {
-                (Some(only), None) => Ok(only),
-                (Some(_), Some(_)) => reject(
-                    RejectionCode::BadInput,
-                    "there is more than one: name the profile",
-                ),
-                (None, _) => reject(RejectionCode::NotFound, "there is no profile for you"),
-            },
-        }
-    }
-
-    /// The profiles that a user may use, by name.
-    pub fn profiles_of(&self, user: &str) -> impl Iterator<Item = (&str, &Profile)> {
-        let profiles = self.config.profiles.iter();
-        profiles
-            .filter(move |(_, profile)| profile.allows(user))
-            .map(|(name, profile)| (name.as_str(), profile))
-    }
-
-    /// Checks once more, when an action is about to begin, what was checked when it was asked for: accounts, rights and
-    /// configuration may have changed.
-    pub(super) async fn check_again(
-        &self,
-        connection: &impl ConnectionTrait,
-        row: &Model,
-        action: &Action,
-    ) -> Result<Result<Launch, (EndReason, String)>, Failure> {
-        let kind = action.kind();
-        if let Err(message) = self.check_enabled(kind) {
-            return Ok(Err((EndReason::NotConfigured, message)));
-        }
-        let account = user::Entity::find_by_id(row.actor_id)
-            .one(connection)
-            .await?
-            .filter(|account| account.disabled_at.is_none());
-        let experiment = match find_experiment(connection, action.expid()).await {
-            Ok(experiment) => experiment,
-            Err(Failure::Rejected(rejection)) => {
-                return Ok(Err((EndReason::NotConfigured, rejection.message)));
-            }
-            Err(failure) => return Err(failure),
-        };
-        let subject = experiment.as_ref().map(Subject::of);
-        let allowed = match &account {
-            Some(account) => {
-                rights::allows(connection, account.id, &account.username, kind, subject).await?
-            }
-            None => false,
-        };
-        if !allowed {
-            return Ok(Err((EndReason::RightWithdrawn, no_right(kind))));
-        }
-        let Ok((_, profile)) = self.profile(&row.actor, Some(&row.profile)) else {
-            let message = format!("{} may not use the profile {}", row.actor, row.profile);
-            return Ok(Err((EndReason::NotConfigured, message)));
-        };
-        Ok(launch(profile, action).map_err(|refused| (EndReason::NotStarted, refused.0)))
-    }
 }
 
 /// What is shown of who withdrew an action.
 pub(super) fn canceled_by(user: &str) -> String {
     format!("withdrawn by {user}")
-}
-
-fn no_right(kind: ActionKind) -> String {
-    let kind = kind.as_str();
-    format!("this needs the right {kind} on the experiment, which an administrator can grant")
-}
-
-/// The experiment that an action is about; none: about none.
-async fn find_experiment(
-    connection: &impl ConnectionTrait,
-    expid: Option<&str>,
-) -> Result<Option<experiment::Model>, Failure> {
-    let Some(expid) = expid else { return Ok(None) };
-    let unknown = || {
-        let message = "there is no such experiment";
-        Failure::rejected(RejectionCode::NotFound, Some("expid"), message)
-    };
-    // PostgreSQL cannot look for it.
-    if expid.contains('\0') {
-        return Err(unknown());
-    }
-    let found = experiment::Entity::find()
-        .filter(experiment::Column::Expid.eq(expid))
-        .one(connection)
-        .await?;
-    found.ok_or_else(unknown).map(Some)
-}
-
-/// What two actions on one experiment cannot use at once. Autosubmit has the first three lock the experiment, and
-/// refuses the second of them itself; a run can be stopped, and an experiment described, at any time.
-const fn lane(kind: ActionKind) -> &'static str {
-    match kind {
-        ActionKind::Run | ActionKind::CreateJobList | ActionKind::SetStatus => "JOB_LIST",
-        ActionKind::Stop => "STOP",
-        ActionKind::Describe => "DESCRIPTION",
-        ActionKind::Create => "NEW",
-    }
-}
-
-/// The action that keeps another of this kind from being asked for.
-async fn under_way(
-    connection: &impl ConnectionTrait,
-    expid: Option<&str>,
-    kind: ActionKind,
-) -> Result<Option<Model>, Failure> {
-    let Some(expid) = expid else { return Ok(None) };
-    let open = [ActionState::Requested, ActionState::Running].map(ActionState::as_str);
-    Ok(Entity::find()
-        .filter(Column::Expid.eq(expid))
-        .filter(Column::Lane.eq(lane(kind)))
-        .filter(Column::State.is_in(open))
-        .one(connection)
-        .await?)
-}
-
-fn conflict(other: &Model) -> Failure {
-    conflict_with(&format!("{} (action {})", other.kind, other.id))
-}
-
-fn conflict_with(other: &str) -> Failure {
-    let message = format!("{other} is under way on this experiment");
-    Failure::rejected(RejectionCode::Conflict, Some("expid"), message)
 }
 
 /// Under which name idempotency keys are remembered.

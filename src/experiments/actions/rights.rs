@@ -2,15 +2,16 @@
 //! not by being an administrator.
 
 use chrono::Utc;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SimpleExpr};
 use sea_orm::{ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
-use sea_orm::{QueryOrder, Set};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use super::ActionKind;
+use super::state::ActionState;
 use crate::auth::changes::tell;
 use crate::database::Database;
 use crate::entity::action_right::{ActiveModel, Column, Entity, Model};
-use crate::entity::{experiment, user};
+use crate::entity::{action, experiment, user};
 use crate::failure::{Failure, RejectionCode};
 use crate::time::Millis;
 
@@ -23,8 +24,8 @@ const MOST_WILDCARDS: usize = 4;
 pub struct Right {
     /// What may be done.
     pub kind: ActionKind,
-    /// A pattern of expids, in which `*` stands for anything; none: the user's own experiments. To make an experiment,
-    /// it says nothing.
+    /// A pattern of expids, in which `*` stands for anything; none: the user's own experiments, which Autosubmit knows
+    /// under the username or labql made for the user. To make an experiment, it says nothing.
     pub experiments: Option<String>,
 }
 
@@ -179,20 +180,45 @@ pub(super) async fn allows(
     kind: ActionKind,
     experiment: Option<Subject<'_>>,
 ) -> Result<bool, DbErr> {
-    let rights = Entity::find()
+    let made = match experiment {
+        Some(experiment) => maker(experiment.expid).eq(user_id),
+        None => Expr::val(false),
+    };
+    let rights: Vec<(String, Option<bool>)> = Entity::find()
+        .select_only()
+        .column(Column::Experiments)
+        .column_as(made, "made")
         .filter(Column::UserId.eq(user_id))
         .filter(Column::Kind.eq(kind.as_str()))
+        .into_tuple()
         .all(connection)
         .await?;
-    Ok(rights
-        .iter()
-        .any(|right| covers(&right.experiments, username, experiment)))
+    Ok(rights.iter().any(|(pattern, made)| {
+        let made = made.unwrap_or_default();
+        covers(pattern, username, made, experiment)
+    }))
 }
 
-fn covers(pattern: &str, username: &str, experiment: Option<Subject<'_>>) -> bool {
+/// The row id of the user for whom labql made an experiment; null: nobody, or that is not kept any more. Autosubmit knows
+/// such an experiment under labql's account. Its expid may be given out again after it was deleted: the last one counts.
+fn maker(expid: &str) -> SimpleExpr {
+    use action::Column as Made;
+    let user = Query::select()
+        .column((action::Entity, Made::ActorId))
+        .from(action::Entity)
+        .and_where(Made::Expid.eq(expid))
+        .and_where(Made::Kind.eq(ActionKind::Create.as_str()))
+        .and_where(Made::State.eq(ActionState::Succeeded.as_str()))
+        .order_by((action::Entity, Made::Id), Order::Desc)
+        .limit(1)
+        .take();
+    SimpleExpr::SubQuery(None, Box::new(user.into()))
+}
+
+fn covers(pattern: &str, username: &str, made: bool, experiment: Option<Subject<'_>>) -> bool {
     match experiment {
         None => true,
-        Some(experiment) if pattern.is_empty() => experiment.owner == Some(username),
+        Some(experiment) if pattern.is_empty() => made || experiment.owner == Some(username),
         Some(experiment) => matches(pattern, experiment.expid),
     }
 }
@@ -251,11 +277,13 @@ mod tests {
                 owner,
             })
         };
-        assert!(covers("", "ada", of(Some("ada"))));
-        assert!(!covers("", "ada", of(Some("bob"))));
-        assert!(!covers("", "ada", of(None)));
-        assert!(covers("a*", "ada", of(None)));
-        assert!(covers("", "ada", None));
+        assert!(covers("", "ada", false, of(Some("ada"))));
+        assert!(!covers("", "ada", false, of(Some("bob"))));
+        assert!(!covers("", "ada", false, of(None)));
+        assert!(covers("", "ada", true, of(Some("labql"))));
+        assert!(covers("a*", "ada", false, of(None)));
+        assert!(!covers("b*", "ada", true, of(None)));
+        assert!(covers("", "ada", false, None));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum ActionState {
 use ActionState::{Canceled, Failed, Lost, Requested, Running, Succeeded};
 
 impl ActionState {
+    /// The states of what has not ended.
+    pub const OPEN: [Self; 2] = [Requested, Running];
     /// All states.
     pub const ALL: [Self; 6] = [Requested, Running, Succeeded, Failed, Canceled, Lost];
 
@@ -84,6 +86,8 @@ pub enum EndReason {
     /// When it should have begun, the configuration did not allow it any more; or its profile is gone, without which nobody can
     /// tell how it ended.
     NotConfigured,
+    /// When it should have begun, the experiment was gone.
+    ExperimentGone,
     /// No server was there to begin it in time.
     NotBegunInTime,
     /// The server was busy with other actions until it was too late to begin it.
@@ -99,7 +103,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Exited,
         Self::Signaled,
         Self::TimedOut,
@@ -107,6 +111,7 @@ impl EndReason {
         Self::NotStarted,
         Self::RightWithdrawn,
         Self::NotConfigured,
+        Self::ExperimentGone,
         Self::NotBegunInTime,
         Self::Busy,
         Self::ConnectionLost,
@@ -124,6 +129,7 @@ impl EndReason {
             Self::NotStarted => "NOT_STARTED",
             Self::RightWithdrawn => "RIGHT_WITHDRAWN",
             Self::NotConfigured => "NOT_CONFIGURED",
+            Self::ExperimentGone => "EXPERIMENT_GONE",
             Self::NotBegunInTime => "NOT_BEGUN_IN_TIME",
             Self::Busy => "BUSY",
             Self::ConnectionLost => "CONNECTION_LOST",
@@ -149,7 +155,7 @@ mod tests {
             assert!(!state.may_become(state), "{state:?}");
             assert!(!state.may_become(Requested), "{state:?}");
             assert_eq!(state.may_become(Running), state == Requested, "{state:?}");
-            assert_eq!(state.is_over(), !matches!(state, Requested | Running));
+            assert_eq!(state.is_over(), !ActionState::OPEN.contains(&state));
         }
     }
 

@@ -69,7 +69,7 @@ async fn jobs_of(
     let mut query = narrow::select::<job::Entity>(of_experiments, columns);
     query.limit(MOST_JOBS as u64 + 1);
     let rows = narrow::all(database, &query, columns).await?;
-    check("jobs", rows.len(), MOST_JOBS)?;
+    check_jobs(rows.len())?;
     let mut found: HashMap<i64, Vec<_>> = HashMap::new();
     for row in rows {
         found.entry(row.experiment_id).or_default().push(row);
@@ -130,6 +130,11 @@ async fn wrapped(
         jobs.sort_unstable();
     }
     Ok(found)
+}
+
+/// Refuses to read so many jobs together.
+pub fn check_jobs(jobs: usize) -> Result<(), Failure> {
+    check("jobs", jobs, MOST_JOBS)
 }
 
 fn check(what: &str, found: usize, most: usize) -> Result<(), Failure> {

@@ -372,8 +372,9 @@ impl ActionsMutation {
     }
 
     /// Withdraws an action: your own, or anybody's if you are an administrator. One that has not begun never will; the
-    /// program of one that is under way is ended, and what it had done stays done. To stop an experiment that runs on
-    /// another machine, use `stopExperiment`. Withdrawing twice is no error; one that has ended: `CONFLICT`.
+    /// program of one that is under way is asked to end (SIGTERM), and made to after ten seconds (SIGKILL). What it had
+    /// done stays done, and what it began on another machine may go on. To stop an experiment use `stopExperiment`, which
+    /// lets Autosubmit end in order. Withdrawing twice is no error; one that has ended: `CONFLICT`.
     async fn cancel_action(
         &self,
         ctx: &Context<'_>,

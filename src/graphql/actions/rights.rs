@@ -18,7 +18,8 @@ pub struct ActionRight {
     /// What.
     kind: ActionKind,
     /// On the experiments whose expids match this pattern, in which `*` stands for anything; null: on the user's own,
-    /// those that Autosubmit knows under the username. To make an experiment, it says nothing.
+    /// those that Autosubmit knows under the username, and those that the user had made by `createExperiment`. To make an
+    /// experiment, it says nothing.
     experiments: Option<String>,
     /// Since when.
     granted_at: Option<DateTime<Utc>>,

@@ -15,7 +15,6 @@ use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::experiments::{Experiment, JsonText};
 use crate::graphql::id::GlobalId;
 use crate::graphql::json::json_enums;
-use crate::graphql::level::Level;
 use crate::graphql::number::{count, int};
 use crate::time::from_millis;
 
@@ -74,6 +73,8 @@ pub enum ActionEndReason {
     /// When it should have begun, the configuration did not allow it any more; or its profile is gone, without which nobody can
     /// tell how it ended.
     NotConfigured,
+    /// When it should have begun, the experiment was gone.
+    ExperimentGone,
     /// No server was there to begin it in time.
     NotBegunInTime,
     /// The server was busy with other actions until it was too late to begin it.
@@ -160,16 +161,11 @@ impl Action {
                 .await
                 .map_err(failed)?
         };
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let level = Level::new(ids.clone(), ids);
+        let rows: Vec<_> = rows.into_iter().map(Arc::new).collect();
+        let level = Experiment::level(&rows);
         let found: HashMap<String, Experiment> = rows
             .into_iter()
-            .map(|row| {
-                (
-                    row.expid.clone(),
-                    Experiment::on_level(Arc::new(row), &level),
-                )
-            })
+            .map(|row| (row.expid.clone(), Experiment::on_level(row, &level)))
             .collect();
         Ok(move |one: &Action| found.get(one.0.expid.as_deref()?).cloned())
     }

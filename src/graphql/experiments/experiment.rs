@@ -52,8 +52,15 @@ connection!(
 impl Experiment {
     /// An experiment that was asked for alone.
     pub fn single(row: Arc<experiment::Model>) -> Self {
-        let level = Level::new(vec![row.id], vec![row.id]);
+        let level = Self::level(std::slice::from_ref(&row));
         Self { row, level }
+    }
+
+    /// The level of experiments that were read together. It keeps their rows at hand, for what has to be known of all of
+    /// them before anything of one is read.
+    pub fn level(rows: &[Arc<experiment::Model>]) -> Arc<Level> {
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        Level::with_rows(ids.clone(), ids, rows.to_vec())
     }
 
     /// The id of its row.
@@ -265,7 +272,7 @@ impl Experiment {
 
     /// The workflow as a graph, drawn. A drawing is made once and kept for as long as jobs, edges and wrappers stay the
     /// same.
-    #[reads()]
+    #[reads(JobCounts)]
     async fn graph(
         &self,
         ctx: &Context<'_>,

@@ -10,7 +10,7 @@ use macros::row;
 use super::enums::{JobCount, JobStatus};
 use super::job::{Job, job_level};
 use crate::database::Database;
-use crate::entity::job;
+use crate::entity::{experiment, job};
 use crate::experiments::graph::{
     self as domain, Drawing, GraphError, Workflow, groups, store, svg,
 };
@@ -105,7 +105,14 @@ impl Graph {
             layout: arguments.layout.into(),
             columns: needed(ctx),
         };
-        let loaded = level.children(ctx.database()?, &list, experiment).await?;
+        let charge = || {
+            let jobs = jobs_of(level);
+            read::graph::check_jobs(jobs).map_err(failed)?;
+            ctx.charge(jobs)
+        };
+        let loaded = level
+            .checked_children(ctx.database()?, &list, experiment, charge)
+            .await?;
         let (drawn, level) = match loaded {
             Some(Ok(loaded)) => loaded,
             Some(Err(error)) => return Err(refused(&error)),
@@ -145,6 +152,18 @@ impl Drawn {
             levels: Vec::new(),
         }
     }
+}
+
+/// How many jobs the experiments of a level have: so many are read for the graph of any of them.
+fn jobs_of(level: &Level) -> usize {
+    let rows = level.rows::<Vec<Arc<experiment::Model>>>();
+    let jobs = rows.into_iter().flatten().flat_map(|row| {
+        let counts = read::jobs::kept_counts(&row.job_counts);
+        counts
+            .into_values()
+            .map(|jobs| usize::try_from(jobs).unwrap_or_default())
+    });
+    jobs.fold(0, usize::saturating_add)
 }
 
 /// The columns of jobs that the selection below a graph needs.

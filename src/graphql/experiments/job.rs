@@ -540,8 +540,7 @@ impl ChildList for ExperimentOfJob {
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
         let rows = read::experiments::by_ids(database, level.experiments(), self.0).await?;
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let next = Level::new(ids.clone(), ids);
+        let next = Experiment::level(&rows);
         let experiment =
             |row: Arc<experiment::Model>| (row.id, Some(Experiment::on_level(row, &next)));
         Ok(rows.into_iter().map(experiment).collect())

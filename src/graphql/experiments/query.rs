@@ -8,7 +8,6 @@ use super::job::Job;
 use super::problem::{SourceProblem, SourceProblemConnection};
 use crate::experiments::read;
 use crate::graphql::context::{ContextExt, failed};
-use crate::graphql::level::Level;
 use crate::graphql::rows::{columns, columns_of_page};
 use crate::paging::{self, PAGE, PageArguments};
 
@@ -53,8 +52,7 @@ impl ExperimentsQuery {
         } else {
             None
         };
-        let ids: Vec<i64> = slice.rows.iter().map(|row| row.id).collect();
-        let level = Level::new(ids.clone(), ids);
+        let level = Experiment::level(&slice.rows);
         let slice = slice.map(|row| Experiment::on_level(row, &level));
         Ok(ExperimentConnection::new(slice, total, move |experiment| {
             paging::encode_cursor(&ordering, &order.key(&experiment.row))

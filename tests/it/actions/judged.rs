@@ -2,7 +2,8 @@
 
 use labql::engine::End;
 use labql::experiments::actions::{
-    Action, Create, FinalStatus, Place, Profile, SetStatus, Ssh, Verdict, verdict, version_of,
+    Action, Create, Environment, FinalStatus, Place, Profile, SetStatus, Ssh, Verdict, verdict,
+    version_of,
 };
 
 fn create() -> Action {
@@ -38,11 +39,18 @@ fn a_new_experiment_is_known_by_its_expid() {
     let output = "Autosubmit is running with 4.1.17.1\nThe new experiment \"a00b\" has been registered.\n\
                   \u{1b}[32mExperiment a00b created\u{1b}[0m\u{1b}[39m\n";
     assert_eq!(judge(&create(), End::Exited(0), output), done(Some("a00b")));
-    let silent = failed("Autosubmit did not say which experiment it made");
+    let silent = failed("Autosubmit did not say that it made an experiment");
     assert_eq!(judge(&create(), End::Exited(0), ""), silent);
     assert_eq!(
         judge(&create(), End::Exited(0), "Experiment ../x created\n"),
         silent
+    );
+    // It takes the expid before it makes the files.
+    let half =
+        "The new experiment \"a00b\" has been registered.\n[CRITICAL] No space left [eCode=7001]\n";
+    assert_eq!(
+        judge(&create(), End::Exited(89), half),
+        failed("No space left [eCode=7001] (it had registered a00b by then)")
     );
     // An action that makes none finds none.
     assert_eq!(judge(&stop(), End::Exited(0), output), done(None));
@@ -136,6 +144,25 @@ fn other_ends_are_told() {
         judge(&stop(), End::NotStarted("there is no program x".into()), ""),
         failed("there is no program x")
     );
+    // Where it is, is the administrator's to know.
+    let there = |profile: Profile, program: &str| {
+        let end = End::NotStarted(format!("{program} may not be executed"));
+        verdict(&profile, &stop(), &end, "")
+    };
+    let by_path = Profile {
+        autosubmit: "/opt/as/bin/autosubmit".into(),
+        ..Profile::default()
+    };
+    let by_venv = Profile {
+        environment: Environment::Venv("/opt/as".into()),
+        ..Profile::default()
+    };
+    for profile in [by_path, by_venv] {
+        assert_eq!(
+            there(profile, "/opt/as/bin/autosubmit"),
+            failed("autosubmit may not be executed")
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What people have Autosubmit do, through the API, with a program in Autosubmit's place that does what the test wants.
 
 mod asking;
+mod bounds;
 mod ending;
 mod keepers;
 mod places;

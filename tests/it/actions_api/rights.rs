@@ -1,14 +1,17 @@
 //! Who may act: nobody, until an administrator has said so twice, in the configuration and of the user.
 
+use labql::demo::autosubmit::{ExperimentSpec, JobListForm};
 use serde_json::{Value, json};
 
 use super::{Desk, Ear, asked, because, forbidden, refused};
-use crate::support::{Lab, Server};
+use crate::support::{Lab, Server, root};
 
 on_both_databases!(
     all_is_off_until_it_is_turned_on,
     each_right_is_granted_alone,
+    what_labql_made_for_somebody_is_their_own,
     rights_are_asked_for_again_when_it_begins,
+    what_is_gone_meanwhile_is_not_begun,
     profiles_have_their_users,
 );
 
@@ -236,6 +239,44 @@ async fn each_right_is_granted_alone(lab: Lab) {
     );
 }
 
+/// Autosubmit knows an experiment that labql made under the account of the server.
+async fn what_labql_made_for_somebody_is_their_own(lab: Lab) {
+    let desk = Desk::new(lab);
+    for user in ["bob", "eva"] {
+        for kind in ["CREATE", "RUN"] {
+            desk.lab.done(&["user", "allow", user, kind]);
+        }
+    }
+    let mut new = ExperimentSpec::new("a00z", JobListForm::Sqlite);
+    "labql".clone_into(&mut new.owner);
+    new.logged_jobs = 0;
+    root::write(&desk.lab.root(), &new);
+    desk.lab.import();
+    let mut server = desk.serve("bob").await;
+    let run = json!({ "expid": "a00z" });
+    for (user, other) in [("bob", "eva"), ("eva", "bob")] {
+        server = server.signed_in(&desk.lab.token(user));
+        let reason = refused(&server, "runExperiment", run.clone()).await;
+        assert_eq!(reason, forbidden(), "{user}");
+        let mut ear = Ear::of(&server, json!({ "mine": true })).await;
+        desk.deed("echo '[CRITICAL] Experiment a00z created'; exit 3");
+        let failed = asked(&server, "createExperiment", json!({ "description": "x" })).await;
+        assert_eq!(ear.ended(&failed).await.0["state"], "FAILED");
+        let reason = refused(&server, "runExperiment", run.clone()).await;
+        assert_eq!(reason, forbidden(), "{user}");
+        desk.deed(super::WELL);
+        let made = asked(&server, "createExperiment", json!({ "description": "x" })).await;
+        assert_eq!(ear.ended(&made).await.0["expid"], "a00z");
+        // It is so when it is asked for, and when it begins.
+        let action = asked(&server, "runExperiment", run.clone()).await;
+        assert_eq!(ear.ended(&action).await.0["state"], "SUCCEEDED", "{user}");
+        // Of those for whom it was made, the last one.
+        server = server.signed_in(&desk.lab.token(other));
+        let reason = refused(&server, "runExperiment", run.clone()).await;
+        assert_eq!(reason, forbidden(), "{other}");
+    }
+}
+
 async fn rights_are_asked_for_again_when_it_begins(lab: Lab) {
     let mut desk = Desk::new(lab);
     let idle = desk.serve_idle("ada").await;
@@ -272,6 +313,33 @@ async fn rights_are_asked_for_again_when_it_begins(lab: Lab) {
     let mut ear = Ear::of(&server, json!({ "id": run["id"] })).await;
     assert_eq!(ear.ended(&run).await.0["reason"], "RIGHT_WITHDRAWN");
     assert_eq!(desk.started(), 1);
+}
+
+async fn what_is_gone_meanwhile_is_not_begun(lab: Lab) {
+    let mut desk = Desk::new(lab);
+    let idle = desk.serve_idle("ada").await;
+    let gone = asked(&idle, "runExperiment", json!({ "expid": "a000" })).await;
+    let unknown = asked(&idle, "runExperiment", json!({ "expid": "b000" })).await;
+    let database = desk.lab.database().await;
+    for change in [
+        "UPDATE experiment SET archived_at = 1 WHERE expid = 'a000'",
+        "DELETE FROM experiment WHERE expid = 'b000'",
+    ] {
+        sea_orm::ConnectionTrait::execute_unprepared(database.write(), change)
+            .await
+            .expect("a statement");
+    }
+    let again = refused(&idle, "runExperiment", json!({ "expid": "a000" })).await;
+    assert_eq!(again, because("CONFLICT", "expid"));
+    idle.stop().await;
+    let server = desk.serve("ada").await;
+    for action in [&gone, &unknown] {
+        let mut ear = Ear::of(&server, json!({ "id": action["id"] })).await;
+        let (ended, _) = ear.ended(action).await;
+        assert_eq!(ended["state"], "FAILED", "{ended}");
+        assert_eq!(ended["reason"], "EXPERIMENT_GONE", "{ended}");
+    }
+    assert_eq!(desk.started(), 0);
 }
 
 async fn profiles_have_their_users(lab: Lab) {

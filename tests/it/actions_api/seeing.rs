@@ -8,6 +8,7 @@ use crate::support::{Lab, Socket};
 
 on_both_databases!(
     own_actions_and_no_others,
+    updates_of_experiments_have_own_actions,
     lists_in_pages,
     lists_cost_the_same_whatever_their_length,
 );
@@ -137,6 +138,50 @@ async fn own_actions_and_no_others(lab: Lab) {
         }
         let action = &message["payload"]["data"]["actionUpdates"]["action"];
         assert_ne!(action["id"], last["id"], "{message}");
+    }
+}
+
+/// What is told of an experiment is made once for all who ask for the same; actions are not.
+async fn updates_of_experiments_have_own_actions(lab: Lab) {
+    let mut desk = Desk::new(lab);
+    desk.lab.done(&["user", "allow", "bob", "RUN"]);
+    let server = desk.serve_idle("ada").await;
+    asked(&server, "runExperiment", json!({ "expid": "a000" })).await;
+    let server = server.signed_in(&desk.lab.token("bob"));
+    asked(&server, "runExperiment", json!({ "expid": "b000" })).await;
+    let query =
+        "subscription { experimentUpdates(after: \"beginning\") { experiment { ...Seen } } }
+        fragment Seen on Experiment { expid seen: actions { totalCount nodes { actor } } }";
+    let mut sockets = Vec::new();
+    // Twice each, so that some share what they are told.
+    for user in ["ada", "bob", "eva", "ada", "bob", "eva"] {
+        let mut socket = Socket::signed_in(&server, &desk.lab.token(user)).await;
+        socket.subscribe("1", query).await;
+        sockets.push((user, socket));
+    }
+    for (user, socket) in &mut sockets {
+        let user: &str = user;
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            let message = socket.hear().await;
+            let experiment = &message["payload"]["data"]["experimentUpdates"]["experiment"];
+            assert!(experiment["expid"].is_string(), "{message}");
+            seen.push(experiment.clone());
+        }
+        seen.sort_by_key(|experiment| experiment["expid"].to_string());
+        for (experiment, actor) in seen.iter().zip(["ada", "bob"]) {
+            let is_seen = user == actor || user == "eva";
+            let actors: Vec<_> = is_seen
+                .then(|| json!({ "actor": actor }))
+                .into_iter()
+                .collect();
+            let wanted = json!({ "totalCount": actors.len(), "nodes": actors });
+            assert_eq!(
+                experiment["seen"], wanted,
+                "{user} of {}",
+                experiment["expid"]
+            );
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{Desk, Ear, asked, kinds, open_gate, printed};
+use super::{Desk, Ear, asked, because, kinds, open_gate, printed, refused};
 use crate::support::Lab;
 
 on_both_databases!(
@@ -13,6 +13,8 @@ on_both_databases!(
     it_ends_while_nobody_is_there,
     what_was_asked_for_is_begun_by_the_next,
     what_was_about_to_begin_is_not_begun_again,
+    a_key_belongs_to_its_user_and_to_what_it_made,
+    tables_that_are_made_anew_know_nothing_of_before,
 );
 
 async fn who_is_killed_leaves_it_to_the_next(lab: Lab) {
@@ -188,4 +190,73 @@ async fn another_machine_leaves_it_alone_and_one_day_gives_it_up() {
     assert!(ended["message"].is_string());
     // It still waits there: not to be left behind by a test.
     open_gate(&gate).await;
+}
+
+/// Keys are kept by name and number: neither an account nor an action that comes to have these later is meant.
+async fn a_key_belongs_to_its_user_and_to_what_it_made(lab: Lab) {
+    let mut desk = Desk::new(lab);
+    desk.lab
+        .done(&["user", "allow", "bob", "RUN", "--experiments", "*"]);
+    let server = desk.serve_idle("ada").await;
+    let input = json!({ "expid": "a000", "idempotencyKey": "once" });
+    let hers = asked(&server, "runExperiment", input.clone()).await;
+    let stop = asked(&server, "stopExperiment", input.clone()).await;
+    assert_ne!(hers["id"], stop["id"]);
+    let bob = desk.lab.token("bob");
+    let server = server.signed_in(&bob);
+    let reason = refused(&server, "runExperiment", input.clone()).await;
+    assert_eq!(reason, because("CONFLICT", "expid"));
+    let database = desk.lab.database().await;
+    for change in [
+        "UPDATE idempotency_key SET actor = 'bob' WHERE mutation = 'runExperiment'",
+        "UPDATE idempotency_key SET subject_id = 1 WHERE mutation = 'stopExperiment'",
+    ] {
+        sea_orm::ConnectionTrait::execute_unprepared(database.write(), change)
+            .await
+            .expect("a statement");
+    }
+    let reason = refused(&server, "runExperiment", input.clone()).await;
+    assert_eq!(reason, because("BAD_INPUT", "idempotencyKey"));
+    let server = server.signed_in(&desk.lab.token("ada"));
+    let reason = refused(&server, "stopExperiment", input).await;
+    assert_eq!(reason, because("BAD_INPUT", "idempotencyKey"));
+}
+
+async fn tables_that_are_made_anew_know_nothing_of_before(lab: Lab) {
+    let mut desk = Desk::new(lab);
+    let idle = desk.serve_idle("ada").await;
+    let input = json!({ "expid": "a000", "idempotencyKey": "once" });
+    let old = asked(&idle, "runExperiment", input.clone()).await;
+    let cursor = idle.data("{ eventCursor }", json!({})).await["eventCursor"].take();
+    idle.stop().await;
+    let status = desk.lab.done(&["migrate", "status"]);
+    let newer = status
+        .lines()
+        .skip_while(|line| !line.contains("_actions"))
+        .count();
+    assert!(newer > 0, "{status}");
+    desk.lab
+        .done(&["migrate", "down", "--steps", &newer.to_string()]);
+    desk.lab.done(&["migrate", "up"]);
+    desk.lab
+        .done(&["user", "allow", "ada", "RUN", "--experiments", "*"]);
+
+    let idle = desk.serve_idle("ada").await;
+    let new = asked(&idle, "runExperiment", json!({ "expid": "b000" })).await;
+    assert_eq!(new["id"], old["id"]);
+    let again = asked(&idle, "runExperiment", input).await;
+    assert_ne!(again["id"], new["id"]);
+    let mut ear = Ear::of(&idle, json!({})).await;
+    for action in [&new, &again] {
+        assert_eq!(ear.next().await["action"]["expid"], action["expid"]);
+    }
+    // The log is the same one, without gaps.
+    let mut ear = Ear::of(&idle, json!({ "after": cursor })).await;
+    assert_eq!(ear.next().await["action"]["expid"], "b000");
+    let admin = idle.signed_in(&desk.lab.token("eva"));
+    let told = "{ events(first: 500) { edges { node { topic subject } } } }";
+    let told = admin.data(told, json!({})).await["events"]["edges"].take();
+    let actions = told.as_array().expect("events").iter();
+    let actions = actions.filter(|edge| edge["node"]["topic"] == "ACTION");
+    assert_eq!(actions.count(), 2, "{told}");
 }
