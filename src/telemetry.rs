@@ -10,13 +10,22 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 use crate::config::{LogConfig, LogFormat};
+
+/// What is never logged, whatever the configuration says: sqlx tells parameters of a database's URL that it does not know,
+/// with their values, and these may be secrets.
+const SILENT: &str = "sqlx_postgres::options=off";
 
 /// Starts the log. A second call, as tests make it, changes nothing.
 pub fn start_log(config: &LogConfig) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.filter)
         .map_err(|error| format!("log.filter `{}`: {error}", config.filter))?;
+    let silent = SILENT
+        .parse()
+        .map_err(|error: ParseError| format!("{SILENT}: {error}"))?;
+    let filter = filter.add_directive(silent);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -43,6 +43,8 @@ pub struct Budget(AtomicU64);
 
 /// Objects in the unpaged lists of one operation, at most.
 const MOST_UNPAGED: u64 = 500_000;
+/// As many bytes of long texts (JSON, the ends of logs) count as one object.
+const BYTES_OF_OBJECT: usize = 100;
 
 impl Default for Budget {
     fn default() -> Self {
@@ -64,6 +66,11 @@ pub trait ContextExt {
 
     /// Takes the objects of an unpaged list off the budget of the operation.
     fn charge(&self, objects: usize) -> Result<(), Error>;
+
+    /// Takes a text of so many bytes off the same budget.
+    fn charge_bytes(&self, bytes: usize) -> Result<(), Error> {
+        self.charge(bytes.div_ceil(BYTES_OF_OBJECT))
+    }
 
     /// labql's own database.
     fn database(&self) -> Result<&Database, Error> {

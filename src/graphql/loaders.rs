@@ -12,6 +12,7 @@ use crate::database::Database;
 use crate::entity::{action_right, api_key, base_uri_grant, user};
 use crate::experiments::actions::rights;
 use crate::experiments::read;
+use crate::experiments::readers::SourceError;
 use crate::failure::Failure;
 
 /// The loaders of one operation. They are never shared between operations, so nothing is stale or foreign.
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 pub struct Loaders {
     database: Database,
     roots: OnceLock<DataLoader<RootOfExperiment, HashMapCache>>,
+    own_logs: OnceLock<DataLoader<OwnLogs, HashMapCache>>,
     users: OnceLock<DataLoader<Users, HashMapCache>>,
 }
 
@@ -28,6 +30,7 @@ impl Loaders {
         Self {
             database: database.clone(),
             roots: OnceLock::new(),
+            own_logs: OnceLock::new(),
             users: OnceLock::new(),
         }
     }
@@ -36,6 +39,12 @@ impl Loaders {
     pub fn roots(&self) -> &DataLoader<RootOfExperiment, HashMapCache> {
         let make = || loader(RootOfExperiment(self.database.clone()));
         self.roots.get_or_init(make)
+    }
+
+    /// The names of Autosubmit's own logs of experiments.
+    pub fn own_logs(&self) -> &DataLoader<OwnLogs, HashMapCache> {
+        self.own_logs
+            .get_or_init(|| loader(OwnLogs(self.database.clone())))
     }
 
     /// Users, their keys and their grants.
@@ -76,6 +85,23 @@ impl Loader<i64> for RootOfExperiment {
         let roots = read::logs::roots_of(&self.0, experiments).await?;
         let shared = |(experiment, root)| (experiment, Arc::new(root));
         Ok(roots.into_iter().map(shared).collect())
+    }
+}
+
+/// The names of Autosubmit's own logs, by the row ids of their experiments; those without a folder have none.
+pub struct OwnLogs(Database);
+
+impl Loader<i64> for OwnLogs {
+    type Value = Result<read::own_logs::Names, Arc<SourceError>>;
+    type Error = LoadError;
+
+    async fn load(&self, experiments: &[i64]) -> Result<HashMap<i64, Self::Value>, LoadError> {
+        let mut found = HashMap::new();
+        for (experiment, root) in read::logs::roots_of(&self.0, experiments).await? {
+            let names = read::own_logs::names(root).await;
+            found.insert(experiment, names.map_err(Arc::new));
+        }
+        Ok(found)
     }
 }
 

@@ -17,6 +17,7 @@ on_both_databases!(
     the_newest_log_of_a_run_and_all_others,
     logs_of_old_versions_are_found,
     earlier_attempts_keep_their_logs,
+    ends_of_logs_are_bounded_together,
 );
 
 const RUN_LOG: &str =
@@ -506,4 +507,32 @@ async fn a_log_folder_is_no_door_to_others() {
             "{answer}"
         );
     }
+}
+
+async fn ends_of_logs_are_bounded_together(lab: Lab) {
+    let tmp = furnish(&lab, ExperimentSpec::new("a000", JobListForm::Dict));
+    let log = tmp.join("ASLOGS/20991122_054545_run.log");
+    fs::write(log, "x".repeat(1 << 20)).expect("a log");
+    lab.import();
+    let server = lab.serve_signed_in().await;
+    let query = |count: usize| {
+        let tails = (0..count).map(|number| format!("t{number}: tail(lines: 1)"));
+        let tails: Vec<_> = tails.collect();
+        format!(
+            "{{ experiment(expid: \"a000\") {{ log {{ {} }} }} }}",
+            tails.join(" ")
+        )
+    };
+    let few = server.data(&query(5), json!({})).await;
+    assert_eq!(
+        few["experiment"]["log"]["t4"][0].as_str().map(str::len),
+        Some(1 << 20)
+    );
+    let (_, many) = server.ask(&query(60), json!({})).await;
+    assert_eq!(code(&many), "TOO_COMPLEX");
+    assert!(
+        many.to_string().contains("the ends of logs"),
+        "{:?}",
+        many["errors"]
+    );
 }

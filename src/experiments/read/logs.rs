@@ -210,8 +210,16 @@ pub async fn of_jobs(
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, SourceError> {
+    blocking_within(&READS, work).await
+}
+
+/// Runs what reads something on a thread that may block, as many at once as there are places.
+pub(super) async fn blocking_within<T: Send + 'static>(
+    places: &'static Semaphore,
+    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
     let failed = |error| SourceError::Unreadable(error);
-    let permit = READS.acquire().await;
+    let permit = places.acquire().await;
     let permit = permit.map_err(|error| failed(std::io::Error::other(error)))?;
     // The permit goes with the work, which ends in its own time when the query is given up.
     let work = move || {

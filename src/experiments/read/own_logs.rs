@@ -1,5 +1,7 @@
 //! The logs of Autosubmit itself, read from the root when they are asked for.
 
+use std::sync::Arc;
+
 use super::logs::{RootFolders, blocking};
 use crate::experiments::readers::{self, LogFile, LogFolder, OwnLogName, SourceError};
 use crate::paging::{self, KeyKind, KeyValue, OrderPart, Ordering, Page, Slice};
@@ -41,38 +43,59 @@ pub fn key(log: &OwnLogName) -> Vec<KeyValue> {
     ]
 }
 
+/// The logs of an experiment by their names.
+pub type Names = Arc<[OwnLogName]>;
+
+/// The names of the logs. `tmp` may hold very many files: the folders are gone through once for an operation.
+pub async fn names(root: RootFolders) -> Result<Names, SourceError> {
+    blocking(move || Ok(readers::own_logs(&root.open()?, &root.expid()?)?.into())).await
+}
+
 /// The log of a run to which was written last.
-pub async fn run_log(root: RootFolders) -> Result<Option<OwnLog>, SourceError> {
-    let found = blocking(move || readers::newest_run_log(&root.open()?, &root.expid()?)).await?;
-    Ok(found.map(OwnLog::from))
+pub async fn run_log(root: RootFolders, names: Names) -> Result<Option<OwnLog>, SourceError> {
+    let newest = move || {
+        Ok(readers::newest_run_log(
+            &root.open()?,
+            &root.expid()?,
+            &names,
+        ))
+    };
+    Ok(blocking(newest).await?.map(OwnLog::from))
 }
 
 /// Of each platform the log of the newest process that fetched logs from there.
-pub async fn recovery_logs(root: RootFolders) -> Result<Vec<OwnLog>, SourceError> {
-    let found = blocking(move || readers::recovery_logs(&root.open()?, &root.expid()?)).await?;
+pub async fn recovery_logs(root: RootFolders, names: Names) -> Result<Vec<OwnLog>, SourceError> {
+    let newest = move || {
+        Ok(readers::recovery_logs(
+            &root.open()?,
+            &root.expid()?,
+            &names,
+        ))
+    };
+    let found = blocking(newest).await?;
     Ok(found.into_iter().map(OwnLog::from).collect())
 }
 
 /// A page of the logs, or of those of a command, and how many there are in all. Only the files of the page are looked at.
 pub async fn page(
     root: RootFolders,
+    names: Names,
     command: Option<String>,
     page: Page,
 ) -> Result<(Slice<OwnLog>, usize), SourceError> {
     blocking(move || {
         let (root, expid) = (root.open()?, root.expid()?);
-        let mut logs = readers::own_logs(&root, &expid)?;
-        if command.is_some() {
-            logs.retain(|log| log.command == command);
-        }
+        let wanted = |log: &&OwnLogName| command.is_none() || log.command == command;
+        let logs: Vec<_> = names.iter().filter(wanted).collect();
         let total = logs.len();
-        let keyed = logs.into_iter().map(|log| (key(&log), log)).collect();
+        let keyed = logs.into_iter().map(|log| (key(log), log)).collect();
         let slice = paging::cut(keyed, &backward(page));
         let mut rows = Vec::new();
         for name in slice.rows.into_iter().rev() {
             // What has gone meanwhile, or is not what its name says, is left out.
             let found = readers::find_log(&root, &expid, LogFolder::Autosubmit, &name.name);
             if let Ok(Some(file)) = found {
+                let name = name.clone();
                 rows.push(OwnLog { name, file });
             }
         }

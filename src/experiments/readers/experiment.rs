@@ -20,6 +20,9 @@ pub struct ExperimentRecord {
     pub expid: Expid,
     /// Its jobs; none if they cannot be read, which an absent list counts as.
     pub job_list: Option<JobList>,
+    /// That this is because a server does not have it. Not among the problems, since it may have it in a moment:
+    /// Autosubmit deletes the row before it writes it anew.
+    pub absent_list: Option<Problem>,
     /// The edges between its jobs: the structure database's, or the job list's own where there is none.
     ///
     /// Edges of jobs that are no longer in the list are left out without a word: Autosubmit does not clean its
@@ -46,13 +49,19 @@ pub struct ExperimentRecord {
 /// and the rest is read.
 ///
 /// Structure, packages, history and configuration may be absent: an experiment that never ran has not all of them.
-/// A job list that is absent is a problem.
+/// A job list that is absent is a problem, or [`ExperimentRecord::absent_list`].
 pub fn read_experiment(root: &Root, expid: &Expid, version: Option<&str>) -> ExperimentRecord {
     let mut problems = Vec::new();
+    let mut absent_list = None;
     let mut job_list = match read_job_list(root, expid, version) {
         Ok(list) => Some(list),
         Err(error) => {
-            problems.push(missing_list(root, expid, version, &error));
+            let problem = missing_list(root, expid, version, &error);
+            if root.has_server() && matches!(error, SourceError::Missing) {
+                absent_list = Some(problem);
+            } else {
+                problems.push(problem);
+            }
             None
         }
     };
@@ -122,6 +131,7 @@ pub fn read_experiment(root: &Root, expid: &Expid, version: Option<&str>) -> Exp
     ExperimentRecord {
         expid: expid.clone(),
         job_list,
+        absent_list,
         edges,
         wrappers,
         runs,

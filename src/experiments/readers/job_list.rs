@@ -19,8 +19,9 @@ pub struct JobList {
     pub edges: Option<Vec<Edge>>,
     /// The wrappers, where the file holds them (SQLite form).
     pub wrappers: Option<Vec<WrapperRecord>>,
-    /// When the list was last changed: the newest change of a row in the SQLite form (UTC), else the file's time.
-    pub modified_at: DateTime<Utc>,
+    /// When the list was last changed: the newest change of a row in the SQLite form (UTC), else the file's time, or that
+    /// of the row on a server. None if nothing tells.
+    pub modified_at: Option<DateTime<Utc>>,
     /// The form.
     pub form: JobListForm,
     /// Jobs that could not be read.

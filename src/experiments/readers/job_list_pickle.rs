@@ -43,7 +43,10 @@ pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
     })
 }
 
-fn read_file(root: &Root, path: &str) -> Result<(Vec<u8>, DateTime<Utc>), SourceError> {
+/// A pickle, and when it was stored.
+type Bytes = (Vec<u8>, Option<DateTime<Utc>>);
+
+fn read_file(root: &Root, path: &str) -> Result<Bytes, SourceError> {
     let mut file = root.open(path)?;
     let before = file.metadata()?;
     let size = before.len();
@@ -59,10 +62,10 @@ fn read_file(root: &Root, path: &str) -> Result<(Vec<u8>, DateTime<Utc>), Source
     if FileStamp::of(&before) != FileStamp::of(&file.metadata()?) {
         return Err(SourceError::Changing);
     }
-    Ok((bytes, before.modified()?.into()))
+    Ok((bytes, Some(before.modified()?.into())))
 }
 
-fn read_row(picture: &Picture) -> Result<(Vec<u8>, DateTime<Utc>), SourceError> {
+fn read_row(picture: &Picture) -> Result<Bytes, SourceError> {
     let row = picture.pickle_row()?.ok_or(SourceError::Missing)?;
     if row.size > MAX_PICKLE {
         return Err(SourceError::TooLarge {
@@ -71,7 +74,7 @@ fn read_row(picture: &Picture) -> Result<(Vec<u8>, DateTime<Utc>), SourceError> 
         });
     }
     let bytes = picture.pickle(MAX_PICKLE)?.unwrap_or_default();
-    Ok((bytes, row.modified_at.unwrap_or_else(Utc::now)))
+    Ok((bytes, row.modified_at))
 }
 
 type Parsed = (Vec<JobRecord>, Option<Vec<Edge>>, JobListForm);

@@ -39,10 +39,10 @@ const COLUMNS: [&str; 16] = [
 pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
     let source = SourceFile::JobListDatabase;
     let made_at = if root.has_server() {
-        Utc::now()
+        None
     } else {
         let file = root.open(&root.relative(source, expid))?;
-        file.metadata()?.modified()?.into()
+        Some(file.metadata()?.modified()?.into())
     };
     let tables = Tables::of(root, source, expid)?;
     let mut problems = RowProblems::new(tables.name());
@@ -59,7 +59,7 @@ pub(super) fn read(root: &Root, expid: &Expid) -> Result<JobList, SourceError> {
         jobs,
         edges: read_edges(&tables, &mut problems)?,
         wrappers: read_tables(&tables, &mut problems)?,
-        modified_at: modified.unwrap_or(made_at),
+        modified_at: modified.or(made_at),
         form: JobListForm::Sqlite,
         problems: problems.finish(),
     })

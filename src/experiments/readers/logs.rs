@@ -1,7 +1,6 @@
 //! The logs of jobs: `tmp/LOG_<expid>/<job>.<stamp>.{out,err}[_attempt_<n>][.gz|.xz]`, and how logs are found and opened.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::hash::BuildHasher;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 use liblzma::read::XzDecoder;
 use liblzma::stream::Stream;
 
-use super::open_file::OpenFile;
+use super::open_file::{self, OpenFile};
 use super::own_logs::OwnLogName;
 use super::{Expid, FileStamp, Root, SourceError};
 
@@ -145,7 +144,7 @@ pub fn find_log(
         Err(SourceError::Missing) => return Ok(None),
         found => found?,
     };
-    let metadata = fs::metadata(path)?;
+    let metadata = open_file::metadata(&path)?;
     if !metadata.is_file() {
         return Err(SourceError::Foreign("not a regular file".into()));
     }

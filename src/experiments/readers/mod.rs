@@ -95,6 +95,12 @@ pub enum SourceError {
         /// Whether another try may succeed although nobody changes anything.
         transient: bool,
     },
+    /// A database server took too long over a table, or waits for somebody who has locked it.
+    #[error("the server took too long to read it")]
+    Slow {
+        /// The table with its schema, if it is one of an experiment.
+        table: String,
+    },
     /// The database server gives no connection, or took it away. Why is for the log alone: it may name users and hosts.
     #[error("the database of the Autosubmit installation cannot be reached just now")]
     Unavailable(String),
@@ -105,7 +111,7 @@ impl SourceError {
     /// by trying again: whoever gives it changes the file's state, which its fingerprint shows.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Locked | Self::Changing | Self::Unavailable(_) => true,
+            Self::Locked | Self::Changing | Self::Slow { .. } | Self::Unavailable(_) => true,
             Self::Table { transient, .. } => *transient,
             Self::Unreadable(error) => error.kind() != io::ErrorKind::PermissionDenied,
             _ => false,
@@ -202,7 +208,7 @@ impl Problem {
     /// The problem of a source that could not be read. An error that names its table is about that.
     pub fn of(source: impl AsRef<str>, error: &SourceError) -> Self {
         let source = match error {
-            SourceError::Table { table, .. } => table,
+            SourceError::Table { table, .. } | SourceError::Slow { table } => table,
             _ => source.as_ref(),
         };
         Self {

@@ -7,14 +7,24 @@
 //! | `labql_source_bytes_total` | bytes that were read from those files |
 //!
 //! Looks at a file's size and times alone do not count.
+//!
+//! Paths come here after all links in them have been followed and found to lead nowhere else. Whoever may write in an
+//! experiment's folder can put a link in the place of a folder a moment later; so a path is gone along folder by folder, and
+//! what has become a link meanwhile is not followed.
 
-use std::fs::{self, File, OpenOptions, ReadDir};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Component, Path};
 
-use nix::libc;
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
 
 use super::SourceError;
 
@@ -23,17 +33,14 @@ use super::SourceError;
 pub struct OpenFile(File);
 
 impl OpenFile {
-    /// Opens a regular file by its canonical path. A pipe does not block, and a link that has just taken the file's
-    /// place is not followed.
+    /// Opens a regular file by its canonical path. A pipe does not block, and a link that has just taken the place of
+    /// the file, or of a folder above it, is not followed.
     ///
     /// # Errors
     /// [`SourceError::Foreign`] if it is a folder, a pipe or a device; [`SourceError::Missing`];
-    /// [`SourceError::Unreadable`].
+    /// [`SourceError::Changing`] if a link has taken a place; [`SourceError::Unreadable`].
     pub(crate) fn open(path: &Path) -> Result<Self, SourceError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
-            .open(path)?;
+        let file = File::from(step_by_step(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?);
         if !file.metadata()?.is_file() {
             return Err(SourceError::Foreign("not a regular file".into()));
         }
@@ -59,11 +66,56 @@ pub fn count_bytes(bytes: u64) {
     metrics::counter!("labql_source_bytes_total").increment(bytes);
 }
 
-/// The entries of a folder.
-pub(super) fn entries(path: &Path) -> Result<ReadDir, SourceError> {
-    let entries = fs::read_dir(path)?;
+/// The names in a folder, by its canonical path.
+///
+/// # Errors
+/// As for [`OpenFile::open`].
+pub(super) fn entries(
+    path: &Path,
+) -> Result<impl Iterator<Item = io::Result<OsString>> + use<>, SourceError> {
+    let folder = step_by_step(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+    let entries = Dir::from_fd(folder).map_err(io::Error::from)?;
     metrics::counter!("labql_source_folders_listed_total").increment(1);
-    Ok(entries)
+    let name = |entry: nix::Result<nix::dir::Entry>| match entry {
+        Ok(entry) => Ok(OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()),
+        Err(error) => Err(error.into()),
+    };
+    let is_other =
+        |name: &io::Result<OsString>| !matches!(name, Ok(name) if *name == *"." || *name == *"..");
+    Ok(entries.into_iter().map(name).filter(is_other))
+}
+
+/// Size and times of what stands at a canonical path.
+///
+/// # Errors
+/// As for [`OpenFile::open`], but for what is not a file.
+pub(super) fn metadata(path: &Path) -> Result<Metadata, SourceError> {
+    Ok(File::from(step_by_step(path, OFlag::O_PATH)?).metadata()?)
+}
+
+/// Opens a canonical path without following any link.
+fn step_by_step(path: &Path, flags: OFlag) -> Result<OwnedFd, SourceError> {
+    let step = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let enter = step | OFlag::O_PATH | OFlag::O_DIRECTORY;
+    let names = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    });
+    let mut names: Vec<&OsStr> = names.collect();
+    let last = names.pop().unwrap_or_else(|| OsStr::new("."));
+    let opened = |found: nix::Result<OwnedFd>| match found {
+        // There was no link here when the path was found.
+        Err(Errno::ELOOP) => Err(SourceError::Changing),
+        other => other.map_err(|error| io::Error::from(error).into()),
+    };
+    let mut folder = opened(open("/", enter, Mode::empty()))?;
+    for name in names {
+        folder = match openat(&folder, name, enter, Mode::empty()) {
+            Err(Errno::ENOTDIR) => return Err(SourceError::Changing),
+            found => opened(found)?,
+        };
+    }
+    opened(openat(&folder, last, step | flags, Mode::empty()))
 }
 
 impl Deref for OpenFile {
@@ -85,5 +137,41 @@ impl Read for OpenFile {
 impl Seek for OpenFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.0.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_are_not_followed_wherever_they_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir_all(home.join("real/inner")).unwrap();
+        fs::write(home.join("real/inner/log"), "text").unwrap();
+        symlink("real", home.join("link")).unwrap();
+        symlink("log", home.join("real/inner/other")).unwrap();
+        let mut text = String::new();
+        let mut file = OpenFile::open(&home.join("real/inner/log")).unwrap();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "text");
+        for swapped in ["link/inner/log", "real/inner/other"] {
+            let opened = OpenFile::open(&home.join(swapped));
+            assert!(matches!(opened, Err(SourceError::Changing)), "{opened:?}");
+        }
+        let names = |path: &str| -> Result<Vec<OsString>, SourceError> {
+            Ok(entries(&home.join(path))?.collect::<io::Result<_>>()?)
+        };
+        assert_eq!(names("real").unwrap(), ["inner"]);
+        assert!(matches!(names("link/inner"), Err(SourceError::Changing)));
+        let size = |path: &str| Ok::<_, SourceError>(metadata(&home.join(path))?.len());
+        assert_eq!(size("real/inner/log").unwrap(), 4);
+        assert!(matches!(size("link/inner/log"), Err(SourceError::Changing)));
+        assert!(!metadata(&home.join("real/inner/other")).unwrap().is_file());
+        assert!(matches!(size("real/none"), Err(SourceError::Missing)));
     }
 }

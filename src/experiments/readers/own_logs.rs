@@ -111,16 +111,14 @@ pub fn own_logs(root: &Root, expid: &Expid) -> Result<Vec<OwnLogName>, SourceErr
     Ok(logs)
 }
 
-/// The log of a run to which was written last, as the times of the files tell.
-///
-/// # Errors
-/// As for [`own_logs`].
+/// The log of a run, among these of [`own_logs`], to which was written last, as the times of the files tell.
 pub fn newest_run_log(
     root: &Root,
     expid: &Expid,
-) -> Result<Option<(OwnLogName, LogFile)>, SourceError> {
-    let mut logs = own_logs(root, expid)?;
-    logs.retain(OwnLogName::is_run_log);
+    logs: &[OwnLogName],
+) -> Option<(OwnLogName, LogFile)> {
+    let of_runs = logs.iter().filter(|log| log.is_run_log());
+    let mut logs: Vec<OwnLogName> = of_runs.cloned().collect();
     logs.sort_by(|left, right| right.name.cmp(&left.name));
     logs.truncate(MAX_RUN_LOGS);
     let mut found = Vec::new();
@@ -131,24 +129,21 @@ pub fn newest_run_log(
         }
     }
     let newest = |(log, file): &(OwnLogName, LogFile)| (file.modified_at, log.name.clone());
-    Ok(found.into_iter().max_by_key(newest))
+    found.into_iter().max_by_key(newest)
 }
 
-/// Of each platform the log of the newest process that fetched logs from there, by platform.
-///
-/// # Errors
-/// As for [`own_logs`].
+/// Of each platform the log, among these of [`own_logs`], of the newest process that fetched logs from there, by platform.
 pub fn recovery_logs(
     root: &Root,
     expid: &Expid,
-) -> Result<Vec<(OwnLogName, LogFile)>, SourceError> {
-    let mut newest: BTreeMap<String, OwnLogName> = BTreeMap::new();
-    let logs = own_logs(root, expid)?;
-    for log in logs.into_iter().filter(|log| !log.errors) {
-        let Some(platform) = log.platform.clone() else {
+    logs: &[OwnLogName],
+) -> Vec<(OwnLogName, LogFile)> {
+    let mut newest: BTreeMap<&str, &OwnLogName> = BTreeMap::new();
+    for log in logs.iter().filter(|log| !log.errors) {
+        let Some(platform) = log.platform.as_deref() else {
             continue;
         };
-        let known = newest.get(&platform);
+        let known = newest.get(platform);
         if known.is_none_or(|known| (&known.stamp, &known.name) < (&log.stamp, &log.name)) {
             newest.insert(platform, log);
         }
@@ -157,10 +152,10 @@ pub fn recovery_logs(
     for log in newest.into_values() {
         // What is not what its name says must not hide the others.
         if let Ok(Some(file)) = find_log(root, expid, LogFolder::Autosubmit, &log.name) {
-            found.push((log, file));
+            found.push((log.clone(), file));
         }
     }
-    Ok(found)
+    found
 }
 
 #[cfg(test)]

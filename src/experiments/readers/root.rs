@@ -371,7 +371,7 @@ impl Root {
         let entries = open_file::entries(&self.resolve(folder)?)?;
         // An entry that cannot be told is as good as gone.
         let names = entries.take(most).filter_map(Result::ok);
-        Ok(names.filter_map(|entry| entry.file_name().into_string().ok()))
+        Ok(names.filter_map(|name| name.into_string().ok()))
     }
 
     /// The state of one SQLite file or plain file.
@@ -435,8 +435,8 @@ impl Root {
         extensions: &[&str],
     ) -> Result<Vec<String>, SourceError> {
         let mut names = Vec::new();
-        for entry in open_file::entries(&self.resolve(folder)?)? {
-            let name = entry?.file_name();
+        for name in open_file::entries(&self.resolve(folder)?)? {
+            let name = name?;
             let wanted = Path::new(&name).extension().is_some_and(|extension| {
                 extensions
                     .iter()

@@ -1,13 +1,14 @@
 //! What the logs of runs tell of their ends: `tmp/ASLOGS/<YYYYMMDD_HHMMSS>_run.log`, before Autosubmit 3.13 in `tmp` itself.
 //! Autosubmit keeps the newest ten.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io::{Read, Seek, SeekFrom};
 use std::time::UNIX_EPOCH;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::logs::{MAX_ENTRIES, names_in};
+use super::open_file;
 use super::own_logs::OwnLogName;
 use super::{Expid, Root, SourceError};
 use crate::experiments::liveness::RunLogs;
@@ -60,7 +61,9 @@ fn run_logs(root: &Root, expid: &Expid, now: DateTime<Utc>) -> (String, Vec<Stri
         return (folder, names);
     }
     let tmp = root.tmp_folder(expid);
-    let metadata = root.resolve(&tmp).and_then(|path| Ok(fs::metadata(path)?));
+    let metadata = root
+        .resolve(&tmp)
+        .and_then(|path| open_file::metadata(&path));
     let busy = metadata.is_ok_and(|metadata| modified(&metadata) > now - BUSY);
     let names = if busy { in_folder(&tmp) } else { Vec::new() };
     (tmp, names)
@@ -78,7 +81,7 @@ enum End {
 }
 
 fn look(root: &Root, path: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, End), SourceError> {
-    let modified = modified(&fs::metadata(root.resolve(path)?)?);
+    let modified = modified(&open_file::metadata(&root.resolve(path)?)?);
     if modified < now - RECENT {
         return Ok((modified, End::Open));
     }

@@ -1,7 +1,7 @@
 //! The files `tmp/<job>_TOTAL_STATS`, in which Autosubmit notes each attempt at a job:
-//! `<submit> <start> <finish> <STATUS>`, the times as `YYYYMMDDHHMMSS` in local time. A line that has not got so far is
-//! shorter; up to Autosubmit 4.1.11 the time of submission stood first on a line of its own, and then again on the whole
-//! line.
+//! `<submit> <start> <finish> <STATUS>`, the times as `YYYYMMDDHHMMSS` in local time. What is not known yet is left out, or
+//! (newer versions) its place is held by a word: `start`, `end`, `status`, or `None`. Up to 4.1.11 the time of
+//! submission stood first on a line of its own, and then again on the whole line.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -31,36 +31,38 @@ pub struct StatLine {
     pub finished_at: Option<DateTime<Utc>>,
     /// How it ended; none: it has not.
     pub status: Option<JobStatus>,
+    /// Whether there is nothing but the time of submission, not even words that hold the places.
+    is_bare: bool,
 }
 
 impl StatLine {
-    /// Is it but the time of submission?
-    fn is_submission(&self) -> bool {
-        self.started_at.is_none() && self.finished_at.is_none() && self.status.is_none()
-    }
-
     /// A line; none if it does not begin with a time.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace().peekable();
-        let mut time = || words.next_if(|word| is_time(word)).map(parse_local_digits);
-        let submitted_at = time()?;
-        let started_at = time().flatten();
-        let finished_at = time().flatten();
+        let submitted_at = parse_local_digits(words.next_if(|word| is_time(word))?);
+        let is_bare = words.peek().is_none();
+        let mut time = |held: &str| {
+            let word = words.next_if(|word| is_time(word) || *word == held || *word == "None");
+            word.and_then(parse_local_digits)
+        };
+        let started_at = time("start");
+        let finished_at = time("end");
         Some(Self {
             submitted_at,
             started_at,
             finished_at,
             status: words.next().and_then(JobStatus::from_name),
+            is_bare,
         })
     }
 }
 
-/// The attempts that a file tells of, the oldest first. Of a line that is but a submission and the one that follows it,
-/// the latter counts.
+/// The attempts that a file tells of, the oldest first. Of a line that is but a submission and a whole one that follows
+/// it, the latter counts. Where another submission follows, the first one was lost.
 pub fn parse(text: &str) -> Vec<StatLine> {
     let mut lines: Vec<StatLine> = Vec::new();
     for line in text.lines().filter_map(StatLine::parse) {
-        if lines.last().is_some_and(StatLine::is_submission) {
+        if !line.is_bare && lines.last().is_some_and(|last| last.is_bare) {
             lines.pop();
         }
         lines.push(line);
@@ -153,11 +155,37 @@ mod tests {
         assert_eq!(started, [true, true]);
     }
 
+    #[test]
+    fn words_hold_places() {
+        let lines = parse(
+            "20220315093446 start end status\n20220315144158 start 20220315144945 FAILED\n\
+             20220316144158 20220316144200 end status",
+        );
+        let told = |line: &StatLine| {
+            let (started, finished) = (line.started_at.is_some(), line.finished_at.is_some());
+            (started, finished, line.status)
+        };
+        assert_eq!(
+            lines.iter().map(told).collect::<Vec<_>>(),
+            [
+                (false, false, None),
+                (false, true, Some(JobStatus::Failed)),
+                (true, false, None)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_submission_that_another_one_follows_was_lost() {
+        let lines = parse("20220315093446\n20220316093446\n20220316093446 20220316093500");
+        assert_eq!(lines.len(), 2);
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read(text in "([0-9]{0,15}|FAILED|COMPLETED|[ \n\t]|\\PC){0,60}") {
-            for line in parse(&text).iter().rev().skip(1) {
-                prop_assert!(!line.is_submission());
+            for lines in parse(&text).windows(2) {
+                prop_assert!(!lines[0].is_bare || lines[1].is_bare);
             }
         }
     }

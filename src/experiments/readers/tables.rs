@@ -96,15 +96,24 @@ impl Root {
         Ok(root)
     }
 
-    /// Whether all that was read of [`Root::picture`] could be read: a server that went away meanwhile makes what is
-    /// missing no fault of the experiment.
+    /// Whether all that was read of [`Root::picture`] could be read: a server that went away meanwhile, or took too long,
+    /// makes what is missing no fault of the experiment.
     ///
     /// # Errors
-    /// [`SourceError::Unavailable`].
+    /// [`SourceError::Unavailable`], [`SourceError::Slow`].
     pub fn intact(&self) -> Result<(), SourceError> {
         match &self.place {
             Place::Picture(picture) => picture.intact(),
             Place::Files | Place::Server(_) => Ok(()),
+        }
+    }
+
+    /// Whether the server of the tables answers at all, if there is one.
+    pub fn answers(&self) -> bool {
+        match &self.place {
+            Place::Files => true,
+            Place::Server(server) => server.answers(),
+            Place::Picture(picture) => picture.server().answers(),
         }
     }
 

@@ -23,6 +23,15 @@ pub(crate) fn parse_zoned_moment(text: &str) -> Option<DateTime<Utc>> {
         .and_then(|_| parse_moment(text))
 }
 
+/// A moment as [`parse_moment`] reads it; without a zone it is one on the clock of this machine, as with
+/// [`parse_local_digits`].
+pub(crate) fn parse_local_moment(text: &str) -> Option<DateTime<Utc>> {
+    match split_moment(text)? {
+        (local, "") => on_this_clock(local),
+        _ => parse_moment(text),
+    }
+}
+
 /// A start date: `YYYY-MM-DD`, with or without a time; `YYYYMMDD`, `YYYYMMDDHH`, `YYYYMMDDHHMM`. A zone is ignored:
 /// model time has none.
 pub(crate) fn parse_date(text: &str) -> Option<NaiveDateTime> {
@@ -54,7 +63,10 @@ pub(crate) fn parse_date(text: &str) -> Option<NaiveDateTime> {
 /// `YYYYMMDDHHMMSS` on the clock of this machine, which is taken to be that of the machine that wrote it. One that the
 /// change to winter time makes ambiguous is the first of both.
 pub(crate) fn parse_local_digits(digits: &str) -> Option<DateTime<Utc>> {
-    let local = NaiveDateTime::parse_from_str(digits, "%Y%m%d%H%M%S").ok()?;
+    on_this_clock(NaiveDateTime::parse_from_str(digits, "%Y%m%d%H%M%S").ok()?)
+}
+
+fn on_this_clock(local: NaiveDateTime) -> Option<DateTime<Utc>> {
     let moment = Local.from_local_datetime(&local).earliest()?;
     Some(moment.to_utc())
 }
@@ -100,4 +112,24 @@ fn parse_zone(zone: &str) -> Option<FixedOffset> {
         _ => return None,
     };
     FixedOffset::east_opt(sign * (number(0, 2)? * 3600 + minutes * 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_without_a_zone_is_one_on_this_clock() {
+        let now = Local::now();
+        let written = now.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+        let read = parse_local_moment(&written).unwrap();
+        // The hour that the change to winter time repeats is told from none.
+        assert_eq!(
+            read.timestamp().rem_euclid(3600),
+            now.timestamp().rem_euclid(3600)
+        );
+        let zoned = parse_local_moment("2026-10-01T10:00:00+02:00").unwrap();
+        assert_eq!(zoned.to_rfc3339(), "2026-10-01T08:00:00+00:00");
+        assert_eq!(parse_local_moment("yesterday"), None);
+    }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Set};
+use tokio::time::Instant;
 
-use super::agenda::CENTRE;
+use super::agenda::{CENTRE, lock};
 use super::ledger::{self, Noted, State};
 use super::{Mirror, Report, blocking, rows, unreachable};
 use crate::entity::experiment;
@@ -44,7 +45,8 @@ impl Mirror {
             Ok(State::new(&root.central_fingerprints(), &[], &tables))
         };
         let state = blocking(look).await?.map_err(unreachable)?;
-        if states.get(CENTRE) == Some(&state) {
+        let due = lock(&self.rounds).is_due(CENTRE, Instant::now());
+        if !due && states.get(CENTRE) == Some(&state) {
             return Ok(Vec::new());
         }
         let name = self.root.central_name(SourceFile::Central);

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::task::JoinError;
+use tokio::time::Instant;
 
-use super::agenda::Dirty;
+use super::agenda::{Dirty, lock};
+use super::gap::Mirrored;
 use super::ledger::State;
 use super::{Mirror, blocking, life, unreachable};
 use crate::entity::experiment;
@@ -38,7 +41,7 @@ pub struct Look {
     /// The state of its tables, if they are on a server.
     tables: String,
     looked_at: DateTime<Utc>,
-    /// Whether they are other ones than when they were last read.
+    /// Whether they are other ones than when they were last read, or it is time to read them again.
     pub changed: bool,
     /// The logs of its runs.
     pub run_logs: RunLogs,
@@ -97,6 +100,7 @@ impl Mirror {
         now: DateTime<Utc>,
     ) -> Result<Vec<Look>, Failure> {
         let (root, watch) = (Arc::clone(&self.root), Arc::clone(&self.watch));
+        let rounds = Arc::clone(&self.rounds);
         let look = move || {
             let expids: Vec<&str> = rows.iter().map(|row| row.expid.as_str()).collect();
             let mut tables = root.table_states(&expids)?;
@@ -128,12 +132,28 @@ impl Mirror {
                     row,
                     changed: false,
                 };
-                look.changed = known != Some(&look.state(&extra));
+                let due = whole && lock(&rounds).is_due(look.expid.as_str(), Instant::now());
+                look.changed = due || known != Some(&look.state(&extra));
                 Some(look)
             };
             Ok(rows.into_iter().enumerate().filter_map(look_at).collect())
         };
         blocking(look).await?.map_err(unreachable)
+    }
+
+    /// Reads an experiment that was looked at.
+    ///
+    /// # Errors
+    /// As for [`read_settled`]; within that: its reader panicked.
+    pub(super) async fn read(
+        &self,
+        look: &Look,
+    ) -> Result<Result<Result<ExperimentRecord, SourceError>, JoinError>, Failure> {
+        let mirrored = Mirrored::of(self.database.read(), &look.row).await?;
+        let (root, expid) = (Arc::clone(&self.root), look.expid.clone());
+        let version = look.row.autosubmit_version.clone();
+        let read = move || read_settled(&root, &expid, version.as_deref(), &mirrored);
+        Ok(blocking(read).await)
     }
 }
 
@@ -141,16 +161,18 @@ impl Mirror {
 /// is told.
 ///
 /// # Errors
-/// [`SourceError::Unavailable`]: not the experiment is at fault.
-pub fn read_settled(
+/// [`SourceError::Unavailable`], [`SourceError::Slow`]: perhaps not the experiment is at fault.
+fn read_settled(
     root: &Root,
     expid: &Expid,
     version: Option<&str>,
+    mirrored: &Mirrored,
 ) -> Result<ExperimentRecord, SourceError> {
     let read = || {
-        let root = root.picture(Some(expid))?;
-        let record = read_experiment(&root, expid, version);
-        root.intact().map(|()| record)
+        let picture = root.picture(Some(expid))?;
+        let mut record = read_experiment(&picture, expid, version);
+        mirrored.bridge(&picture, &mut record);
+        picture.intact().map(|()| record)
     };
     let mut record = read()?;
     for _ in 1..READINGS {

@@ -3,7 +3,7 @@
 //! system tell; and all is looked at now and then, since not every file system sends them.
 //!
 //! Where an installation has its tables on a server, that is asked for their states at each such look, for all
-//! experiments together.
+//! experiments together. And in case that a change shows nowhere, everything is read again every few hours.
 //!
 //! Several processes may mirror one root, and several roots may share a database. So each transaction first locks the
 //! row of its source (the one that reads the central databases, which may take over experiments, locks those of all
@@ -15,19 +15,22 @@ mod central;
 mod configurations;
 mod diff;
 mod folders;
+mod gap;
 mod ledger;
 mod life;
 mod look;
 mod record;
+mod rounds;
 mod rows;
 mod source_row;
 mod store;
+mod trouble;
 mod watch;
 mod work;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
@@ -44,9 +47,11 @@ use crate::events::Feed;
 use crate::experiments::readers::{CENTRAL, Root, SourceError};
 use crate::failure::Failure;
 use crate::time::Millis;
-use agenda::{Agenda, CENTRE, Dirty};
-use look::{Look, read_settled};
+use agenda::{Agenda, CENTRE, Dirty, lock};
+use look::Look;
+use rounds::Rounds;
 pub use store::Written;
+use trouble::Troubles;
 use watch::Watch;
 pub use work::MirrorWork;
 
@@ -96,6 +101,8 @@ pub struct Mirror {
     source_id: i64,
     agenda: Arc<Agenda>,
     watch: Arc<Watch>,
+    rounds: Arc<Mutex<Rounds>>,
+    troubles: Arc<Mutex<Troubles>>,
 }
 
 impl Mirror {
@@ -126,6 +133,8 @@ impl Mirror {
             source_id,
             watch: Arc::new(Watch::new(Arc::clone(&agenda))),
             agenda,
+            rounds: Arc::default(),
+            troubles: Arc::default(),
         })
     }
 
@@ -166,25 +175,19 @@ impl Mirror {
         };
         report.experiments = looks.len() as u64;
 
-        let (changed, unchanged): (Vec<_>, Vec<_>) =
+        let (mut changed, unchanged): (Vec<_>, Vec<_>) =
             looks.into_iter().partition(|look| look.changed);
+        lock(&self.troubles).begin(&mut changed);
         let total = changed.len() as u64;
         progress(0, total);
         let mut reading = futures_util::stream::iter(changed)
             .map(|look| async {
-                let (root, to_read) = (Arc::clone(&self.root), look.clone());
-                let record = blocking(move || {
-                    let version = to_read.row.autosubmit_version.as_deref();
-                    read_settled(&root, &to_read.expid, version)
-                });
-                (record.await, look)
+                let record = self.read(&look).await;
+                (record, look)
             })
             .buffered(READERS);
         while let Some((record, look)) = reading.next().await {
-            let record = match record {
-                Ok(record) => Ok(record.map_err(unreachable)?),
-                Err(error) => Err(error),
-            };
+            let record = self.blame(&look, record?).await?;
             self.mirror(&look, record, now, &mut report).await?;
             report.read += 1;
             progress(report.read, total);

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveModelTrait;
-use tokio::task::JoinError;
 
 use super::ledger::{self, Noted};
 use super::look::Look;
@@ -18,25 +17,22 @@ impl Mirror {
     pub(super) async fn mirror(
         &self,
         look: &Look,
-        record: Result<ExperimentRecord, JoinError>,
+        record: Result<ExperimentRecord, Problem>,
         now: DateTime<Utc>,
         report: &mut Report,
     ) -> Result<(), Failure> {
         let expid = look.expid.as_str();
-        let message = match record {
+        let problem = match record {
             Ok(record) => match self.store(look, &record, now, report).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     tracing::error!(expid, %error, "an experiment could not be stored");
-                    "it could not be stored; the log says more"
+                    let message = "it could not be stored; the log says more";
+                    Problem::new(expid, message).transient()
                 }
             },
-            Err(error) => {
-                tracing::error!(expid, %error, "the reader of an experiment failed");
-                "its reader failed; the log says more"
-            }
+            Err(problem) => problem,
         };
-        let problem = Problem::new(expid, message).transient();
         let transaction = self.begin().await?;
         let Some(row) = self.present(&transaction, look.row.id).await? else {
             return Ok(transaction.rollback().await?);

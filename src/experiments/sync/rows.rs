@@ -92,7 +92,7 @@ pub fn changed_columns(
 /// Completes the row of an experiment with what its own files tell.
 pub fn complete_experiment(row: &mut experiment::Model, record: &ExperimentRecord) {
     if let Some(list) = &record.job_list {
-        row.modified_at = Some(list.modified_at.millis());
+        row.modified_at = millis(list.modified_at);
         row.job_counts = job_counts(&list.jobs);
     }
     match &record.config {

@@ -19,8 +19,6 @@ use crate::graphql::level::{ChildList, Level};
 /// What reading the files of an experiment takes of the budget of an operation: so one operation reads those of a hundred
 /// experiments at most.
 const READING: usize = 5_000;
-/// As many bytes of JSON count as one object.
-const BYTES_OF_OBJECT: usize = 100;
 
 /// What an experiment is configured to do: in its files now, and as its newest run recorded it.
 ///
@@ -161,7 +159,7 @@ pub struct ConfigurationDifference {
 /// JSON, after it was taken from the budget of the operation.
 fn charged(ctx: &Context<'_>, json: Option<JsonText>) -> Result<Option<JsonText>> {
     let bytes = json.as_ref().map_or(0, JsonText::len);
-    ctx.charge(bytes / BYTES_OF_OBJECT)?;
+    ctx.charge_bytes(bytes)?;
     Ok(json)
 }
 
@@ -196,7 +194,7 @@ pub(super) async fn of_runs(ctx: &Context<'_>, runs: &[i64]) -> Result<HashMap<i
     let mut shown = HashMap::with_capacity(found.len());
     for (run, packed) in found {
         let json = JsonText::written(unpacked(&packed)?);
-        ctx.charge(json.len() / BYTES_OF_OBJECT)?;
+        ctx.charge_bytes(json.len())?;
         shown.insert(run, json);
     }
     Ok(shown)

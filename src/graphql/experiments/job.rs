@@ -356,8 +356,8 @@ impl Job {
         Ok(move |job: &Job| found.of(job.row.id)?.asypd)
     }
 
-    /// The name that the job list has for its standard output. There may be no such file any more, or not yet: that of the
-    /// newest attempt is `outLog`.
+    /// The name that the job list has for its standard output. There may be no such file any more, or not yet: the newest one
+    /// that there is is `outLog`.
     #[reads(OutLog)]
     fn out_log_name(&self) -> Option<&str> {
         self.row.out_log.as_deref()
@@ -369,13 +369,15 @@ impl Job {
         self.row.err_log.as_deref()
     }
 
-    /// The standard output of the newest attempt; null when there is no such file.
+    /// The newest standard output whose name has the time of its attempt; null when there is no such file. Autosubmit
+    /// fetches the logs of an attempt when it has ended: while one goes on, this is that of the attempt before. All are in
+    /// `logs`.
     #[reads()]
     async fn out_log(&self, ctx: &Context<'_>) -> Result<Option<LogFile>> {
         LogFile::newest(ctx, &self.level, self.ids(), LogStream::Out).await
     }
 
-    /// The standard error of the newest attempt; null when there is no such file.
+    /// The newest standard error, as with `outLog`.
     #[reads()]
     async fn err_log(&self, ctx: &Context<'_>) -> Result<Option<LogFile>> {
         LogFile::newest(ctx, &self.level, self.ids(), LogStream::Err).await

@@ -24,6 +24,8 @@ use crate::paging::{self, PAGE, PageArguments};
 
 /// How many lines `tail` gives at most.
 const MOST_LINES: i32 = 10_000;
+/// What a line takes beside its text, in bytes.
+const LINE: usize = 24;
 
 /// One of the two logs of an attempt at a job.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -64,7 +66,16 @@ fn size(bytes: u64) -> f64 {
     bytes as f64
 }
 
+/// The names of Autosubmit's own logs of an experiment.
+async fn own_names(ctx: &Context<'_>, experiment: i64) -> Result<own_logs::Names> {
+    match ctx.loaders()?.own_logs().load_one(experiment).await? {
+        None => Ok(Arc::default()),
+        Some(names) => names.map_err(|error| broken(&error)),
+    }
+}
+
 async fn tail(
+    ctx: &Context<'_>,
     root: &RootFolders,
     folder: LogFolder,
     file: &readers::LogFile,
@@ -77,8 +88,19 @@ async fn tail(
             return Err(ErrorCode::BadInput.error(message));
         }
     };
+    // When nothing is left, nothing is read.
+    let charge = |bytes| {
+        ctx.charge_bytes(bytes).map_err(|_| {
+            ErrorCode::TooComplex.error(
+                "the ends of logs are too long together; ask for fewer lines, or fewer of them",
+            )
+        })
+    };
+    charge(1)?;
     let tail = logs::tail(root.clone(), folder, &file.name, lines).await;
-    tail.map_err(broken_file(&file.path))
+    let tail = tail.map_err(broken_file(&file.path))?;
+    charge(tail.iter().map(|line| line.len() + LINE).sum())?;
+    Ok(tail)
 }
 
 /// The names of the logs of jobs.
@@ -207,12 +229,14 @@ impl LogFile {
         links::path(links::JOB_LOG, self.root.expid_text(), &self.file.name)
     }
 
-    /// Its last lines; gzip and xz are unpacked.
+    /// Its last lines, as far as they fit into a MiB; gzip and xz are unpacked. All that one operation asks for may be 50 MB
+    /// together, and else fails with `TOO_COMPLEX`.
     async fn tail(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "How many lines at most, from 0 to 10000.", default = 150)] lines: i32,
     ) -> Result<Vec<String>> {
-        tail(&self.root, LogFolder::Jobs, &self.file, lines).await
+        tail(ctx, &self.root, LogFolder::Jobs, &self.file, lines).await
     }
 }
 
@@ -242,7 +266,8 @@ impl AutosubmitLog {
         let Some(root) = root_of(ctx, experiment).await? else {
             return Ok(None);
         };
-        let found = own_logs::run_log(root.as_ref().clone()).await;
+        let names = own_names(ctx, experiment).await?;
+        let found = own_logs::run_log(root.as_ref().clone(), names).await;
         let found = found.map_err(|error| broken(&error))?;
         Ok(found.map(|log| Self::new(&root, log)))
     }
@@ -252,7 +277,8 @@ impl AutosubmitLog {
         let Some(root) = root_of(ctx, experiment).await? else {
             return Ok(Rows::default());
         };
-        let found = own_logs::recovery_logs(root.as_ref().clone()).await;
+        let names = own_names(ctx, experiment).await?;
+        let found = own_logs::recovery_logs(root.as_ref().clone(), names).await;
         let found = found.map_err(|error| broken(&error))?;
         ctx.charge(found.len())?;
         Ok(found.into_iter().map(|log| Self::new(&root, log)).collect())
@@ -272,7 +298,8 @@ impl AutosubmitLog {
             let nothing = paging::Slice::default();
             return Ok(AutosubmitLogConnection::new(nothing, Some(0), cursor));
         };
-        let found = own_logs::page(root.as_ref().clone(), command, page).await;
+        let names = own_names(ctx, experiment.id).await?;
+        let found = own_logs::page(root.as_ref().clone(), names, command, page).await;
         let (slice, total) = found.map_err(|error| broken(&error))?;
         let total = i64::try_from(total).unwrap_or(i64::MAX);
         let slice = slice.map(|log| Self::new(&root, log));
@@ -326,11 +353,20 @@ impl AutosubmitLog {
         links::path(links::AUTOSUBMIT_LOG, self.root.expid_text(), name)
     }
 
-    /// Its last lines; gzip and xz are unpacked.
+    /// Its last lines, as far as they fit into a MiB; gzip and xz are unpacked. All that one operation asks for may be 50 MB
+    /// together, and else fails with `TOO_COMPLEX`.
     async fn tail(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "How many lines at most, from 0 to 10000.", default = 150)] lines: i32,
     ) -> Result<Vec<String>> {
-        tail(&self.root, LogFolder::Autosubmit, &self.log.file, lines).await
+        tail(
+            ctx,
+            &self.root,
+            LogFolder::Autosubmit,
+            &self.log.file,
+            lines,
+        )
+        .await
     }
 }

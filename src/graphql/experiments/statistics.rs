@@ -12,6 +12,7 @@ use crate::experiments::performance::statistics::{Request, Usage};
 use crate::experiments::performance::{as_f64, ratio};
 use crate::experiments::read::{statistics as read, user_metrics};
 use crate::experiments::readers::{self, SourceError};
+use crate::failure::Failure;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::level::Level;
@@ -161,7 +162,7 @@ impl JobStatistics {
         as_f64(self.usage.run)
     }
 
-    /// Seconds in the queue before attempts that were not completed.
+    /// Seconds in the queue before attempts that were not completed, one that goes on among them.
     fn failed_queue_seconds(&self) -> f64 {
         as_f64(self.usage.failed_queue)
     }
@@ -229,7 +230,7 @@ impl StatisticsSummary {
         as_f64(self.0.run)
     }
 
-    /// Seconds in the queue before attempts that were not completed.
+    /// Seconds in the queue before attempts that were not completed, one that goes on among them.
     fn failed_queue_seconds(&self) -> f64 {
         as_f64(self.0.failed_queue)
     }
@@ -277,7 +278,11 @@ impl UserMetric {
         let installation = ctx.services()?.installation.clone();
         let root = root.as_ref().clone();
         let metrics = user_metrics::of_experiment(root, installation, &experiment.expid).await;
-        let mut metrics = metrics.map_err(|error| broken(&error))?;
+        let mut metrics = metrics.map_err(|error| match error {
+            SourceError::Unavailable(why) => failed(Failure::SourceUnavailable(why)),
+            slow @ SourceError::Slow { .. } => failed(Failure::SourceUnavailable(slow.to_string())),
+            broken_source => broken(&broken_source),
+        })?;
         metrics.retain(|metric| run.is_none_or(|run| metric.run == i64::from(run)));
         ctx.charge(metrics.len())?;
         Ok(metrics.into_iter().map(Self).collect())

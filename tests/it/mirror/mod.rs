@@ -6,6 +6,7 @@ mod live;
 mod notified;
 mod passes;
 mod runs;
+mod server;
 mod variant;
 
 use chrono::{DateTime, Utc};

@@ -22,7 +22,7 @@ on_both_databases!(
     a_server_goes_away_and_comes_back,
 );
 
-const URL: &str = "LABQL_AUTOSUBMIT__DATABASE_URL";
+pub(super) const URL: &str = "LABQL_AUTOSUBMIT__DATABASE_URL";
 
 /// All that is told of an experiment. Moments of asking are left out, and the names of sources.
 const ALL: &str = "query($e: String!) { experiment(expid: $e) {
@@ -186,7 +186,7 @@ async fn real_experiments_are_told_alike(lab: Lab) {
 }
 
 /// A laboratory with two experiments, a pickled and a tabled one, in the variant.
-async fn two(lab: &mut Lab) -> Option<TestDatabase> {
+pub(super) async fn two(lab: &mut Lab) -> Option<TestDatabase> {
     let tables = TestDatabase::create().await?;
     let specs = [
         small("a000", JobListForm::Dict),
@@ -250,7 +250,7 @@ async fn only_what_changed_is_read(mut lab: Lab) {
     assert_eq!((&changed["read"], rows(&changed)), (&json!(1), (0, 1, 0)));
 
     // What is emptied and what is dropped.
-    variant::sql(&url, "TRUNCATE a001.experiment_structure").await;
+    variant::sql(&url, "TRUNCATE a001.experiment_run").await;
     assert_eq!(lab.import()["read"], 1);
     variant::sql(&url, "DROP TABLE a001.job_data").await;
     let changed = lab.import();

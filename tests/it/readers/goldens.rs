@@ -107,7 +107,7 @@ fn experiments_equal_the_answers() {
                 .expect("a time")
                 .parse::<chrono::DateTime<chrono::Utc>>();
             assert_eq!(
-                record.job_list.as_ref().map(|list| list.modified_at),
+                record.job_list.as_ref().and_then(|list| list.modified_at),
                 modified.ok()
             );
         }

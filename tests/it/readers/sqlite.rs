@@ -321,7 +321,10 @@ fn bad_rows_are_named_and_the_others_kept() {
     assert_eq!(list.jobs[0].splits, Some(2));
     assert_eq!(list.jobs[1].splits, None);
     assert_eq!(list.jobs[1].member.as_deref(), Some("0"));
-    assert_eq!(list.modified_at.to_rfc3339(), "2026-11-22T05:58:00+00:00");
+    assert_eq!(
+        list.modified_at.expect("a time").to_rfc3339(),
+        "2026-11-22T05:58:00+00:00"
+    );
     let messages: Vec<_> = list
         .problems
         .iter()

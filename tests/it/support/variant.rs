@@ -94,7 +94,8 @@ pub async fn store_pickle(server: &mut PgConnection, root: &Path, expid: &str) {
     let path = root.join(format!("{expid}/pkl/job_list_{expid}.pkl"));
     let Ok(bytes) = fs::read(&path) else { return };
     let modified = fs::metadata(&path).and_then(|file| file.modified());
-    let modified: chrono::DateTime<chrono::Utc> = modified.expect("a time").into();
+    // As Autosubmit writes it: on the clock of its machine.
+    let modified: chrono::DateTime<chrono::Local> = modified.expect("a time").into();
     sqlx::query("DELETE FROM job_pkl WHERE expid = $1")
         .bind(expid)
         .execute(&mut *server)

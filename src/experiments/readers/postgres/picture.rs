@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use rusqlite::types::ValueRef;
 use sea_orm::sqlx::{
@@ -20,9 +20,9 @@ use super::{
     super::{
         Expid, RowProblems, SourceError,
         cells::{Cells, Values},
-        time::parse_moment,
+        time::parse_local_moment,
     },
-    Server,
+    DEADLINE, Server,
     shape::{Kind, Shape, quote},
     source_error,
 };
@@ -31,6 +31,9 @@ use super::{
 const MAX_ROWS: u64 = 5_000_000;
 /// The most text that one picture gives, in bytes.
 const MAX_TEXT: u64 = 1 << 30;
+
+/// How much further ahead than this one the clock of the machine may be that Autosubmit runs on.
+const MAX_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Limits of time; errors instead of policies of rows, which could run what their author likes; rows in the order in
@@ -46,13 +49,20 @@ const TAKE_BACK: &str = "ROLLBACK TO SAVEPOINT labql";
 /// The columns of tables: of those in `$1` of the schema `$2`, and of those in `$3` of the schemas that are looked
 /// through by default.
 const SHAPES: &str = "
-    SELECT n.nspname = $2 AND c.relname = ANY($1) AS own, n.nspname::text, c.relname::text, c.relkind::text,
-           a.attname::text, a.atttypid::int8
-    FROM pg_catalog.pg_class c
+    WITH found AS (
+        SELECT c.oid, true AS own
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $2 AND c.relname = ANY($1)
+        UNION ALL
+        SELECT c.oid, false FROM pg_catalog.pg_class c
+        WHERE c.relname = ANY($3) AND pg_catalog.pg_table_is_visible(c.oid)
+    )
+    SELECT found.own, n.nspname::text, c.relname::text, c.relkind::text, a.attname::text, a.atttypid::int8
+    FROM found
+    JOIN pg_catalog.pg_class c ON c.oid = found.oid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-    WHERE (n.nspname = $2 AND c.relname = ANY($1) OR c.relname = ANY($3) AND pg_catalog.pg_table_is_visible(c.oid))
-      AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated IN ('', 's')
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated IN ('', 's')
     LIMIT 20000";
 
 /// The tables of an experiment that are read.
@@ -81,7 +91,16 @@ pub struct Picture {
     shapes: HashMap<String, Shape>,
     text_left: AtomicU64,
     /// Why the server gives no more.
-    lost: OnceLock<String>,
+    lost: OnceLock<Lost>,
+}
+
+/// Why no more is asked.
+#[derive(Debug, Clone)]
+enum Lost {
+    /// The connection is gone, or nobody knows what would come next on it.
+    Server(String),
+    /// This table took as long as one may take; the next one would perhaps, too.
+    Slow(String),
 }
 
 /// The pickle of an experiment, without its bytes.
@@ -89,7 +108,8 @@ pub struct Picture {
 pub struct PickleRow {
     /// Bytes.
     pub size: u64,
-    /// When it was stored, in the local time of the machine that did, which is taken as UTC.
+    /// When it was stored: on the clock of the machine that did, which is taken to be this one's. None for a time that is
+    /// still to come, as it is one of another zone.
     pub modified_at: Option<DateTime<Utc>>,
 }
 
@@ -118,8 +138,7 @@ impl Picture {
             Ok((transaction, shapes))
         };
         let (transaction, shapes) = server
-            .runtime
-            .block_on(begin)
+            .wait(DEADLINE, begin)
             .map_err(|error| unavailable(&error))?;
         Ok(Self {
             server: Arc::clone(server),
@@ -152,11 +171,12 @@ impl Picture {
     }
 
     /// # Errors
-    /// [`SourceError::Unavailable`] once the server has been lost.
+    /// [`SourceError::Unavailable`] once the server has been lost; [`SourceError::Slow`] once it took too long.
     pub fn intact(&self) -> Result<(), SourceError> {
-        match self.lost.get() {
+        match self.lost.get().cloned() {
             None => Ok(()),
-            Some(why) => Err(SourceError::Unavailable(why.clone())),
+            Some(Lost::Server(why)) => Err(SourceError::Unavailable(why)),
+            Some(Lost::Slow(table)) => Err(SourceError::Slow { table }),
         }
     }
 
@@ -176,13 +196,27 @@ impl Picture {
             // The error of the question says more than that of taking it back, unless the connection is lost.
             Ok(answer)
         };
-        let answer: Result<Result<T, Error>, Error> = self.server.runtime.block_on(answer);
+        let answer: Result<Result<T, Error>, Error> = self.server.wait(DEADLINE, answer);
         answer.and_then(|answer| answer).map_err(|error| {
             let error = source_error(table, &error);
             if let SourceError::Unavailable(why) = &error {
-                let _ = self.lost.set(why.clone());
+                let _ = self.lost.set(Lost::Server(why.clone()));
             }
             error
+        })
+    }
+
+    /// As [`Self::ask`], for what is in a table. Once one took too long, no further one is asked for: an experiment has
+    /// nine.
+    fn ask_for_content<T>(
+        &self,
+        table: &str,
+        question: impl AsyncFnOnce(&mut Transaction<'static, Postgres>) -> Result<T, Error>,
+    ) -> Result<T, SourceError> {
+        self.ask(table, question).inspect_err(|error| {
+            if let SourceError::Slow { table } = error {
+                let _ = self.lost.set(Lost::Slow(table.clone()));
+            }
         })
     }
 
@@ -213,14 +247,14 @@ impl Picture {
             .into_iter()
             .unzip();
         let query = format!(
-            "SELECT {} FROM {} LIMIT {}",
+            "SELECT {} FROM ONLY {} LIMIT {}",
             expressions.join(", "),
             shape.quoted,
             MAX_ROWS + 1
         );
         let text_left = Cell::new(self.text_left.load(Ordering::Relaxed));
         let mut found = Vec::new();
-        let read = self.ask(&shape.name, async |transaction| {
+        let read = self.ask_for_content(&shape.name, async |transaction| {
             let query = sqlx::query(AssertSqlSafe(query)).persistent(false);
             let mut rows = query.fetch(&mut **transaction);
             let mut count = 0_u64;
@@ -263,11 +297,11 @@ impl Picture {
         shape.check(&["expid", "pkl"])?;
         let (modified, _) = shape.expression("modified")?;
         let query = format!(
-            "SELECT octet_length(pkl)::int8, {modified}::text FROM {} WHERE expid = $1 LIMIT 1",
+            "SELECT octet_length(pkl)::int8, {modified}::text FROM ONLY {} WHERE expid = $1 LIMIT 1",
             shape.quoted
         );
         let row: Option<(Option<i64>, Option<String>)> =
-            self.ask(&shape.name, async |transaction| {
+            self.ask_for_content(&shape.name, async |transaction| {
                 sqlx::query_as(AssertSqlSafe(query))
                     .persistent(false)
                     .bind(expid.as_str())
@@ -276,7 +310,10 @@ impl Picture {
             })?;
         Ok(row.map(|(size, modified)| PickleRow {
             size: size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-            modified_at: modified.as_deref().and_then(parse_moment),
+            modified_at: modified
+                .as_deref()
+                .and_then(parse_local_moment)
+                .filter(|moment| *moment <= Utc::now() + MAX_SKEW),
         }))
     }
 
@@ -289,10 +326,10 @@ impl Picture {
             return Ok(None);
         };
         let query = format!(
-            "SELECT pkl FROM {} WHERE expid = $1 AND octet_length(pkl) <= $2 LIMIT 1",
+            "SELECT pkl FROM ONLY {} WHERE expid = $1 AND octet_length(pkl) <= $2 LIMIT 1",
             shape.quoted
         );
-        self.ask(&shape.name, async |transaction| {
+        self.ask_for_content(&shape.name, async |transaction| {
             sqlx::query_scalar(AssertSqlSafe(query))
                 .persistent(false)
                 .bind(expid.as_str())
@@ -306,6 +343,7 @@ impl Picture {
 fn unavailable(error: &Error) -> SourceError {
     match source_error("", error) {
         SourceError::Table { message, .. } => SourceError::Unavailable(message),
+        slow @ SourceError::Slow { .. } => SourceError::Unavailable(slow.to_string()),
         other => other,
     }
 }

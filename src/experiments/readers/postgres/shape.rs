@@ -64,7 +64,9 @@ impl Shape {
         }
     }
 
-    /// Refuses what only stands for a table: views and foreign tables run what somebody has written.
+    /// Refuses what only stands for a table: views and foreign tables run what somebody has written. For the same reason
+    /// tables are asked for with `ONLY`: another that inherits from one may be a foreign table, and Autosubmit makes
+    /// none.
     pub fn check(&self, required: &[&str]) -> Result<(), SourceError> {
         if self.kind != "r" {
             return Err(self.wrong("it is not an ordinary table"));
