@@ -68,7 +68,7 @@ pub enum End {
     Signalled(i32),
     /// It was ended because its time was up.
     TimedOut,
-    /// It was ended by [`stop`].
+    /// It was ended by [`stop`]; or is gone without a word since that was asked for.
     Stopped,
     /// It could not be started, for this reason.
     NotStarted(String),
@@ -126,7 +126,14 @@ pub fn look(folder: &Path) -> Result<Look, EngineError> {
             .map_or(keeper.since, |program| program.since);
         return Ok(Look::Running { since });
     }
-    Ok(Look::Lost)
+    // Whoever ended it writes that down only once it is gone.
+    Ok(match folder.stop()? {
+        Some(_) => Look::Ended {
+            end: End::Stopped,
+            at: Utc::now(),
+        },
+        None => Look::Lost,
+    })
 }
 
 /// The end that is written down.

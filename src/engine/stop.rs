@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(20);
 pub async fn stop(path: &Path, grace: Duration) -> Result<(), EngineError> {
     let folder = Folder::at(path);
     let now = look(path)?;
-    if matches!(now, Look::Ended { .. }) || !folder.exists() {
+    if matches!(now, Look::Ended { .. } | Look::Lost) || !folder.exists() {
         return Ok(());
     }
     // First, so that the keeper finds it, whether it has begun or not.

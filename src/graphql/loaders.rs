@@ -1,7 +1,7 @@
 //! Single objects by row id, batched over all fields of an operation that ask for one.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
@@ -11,7 +11,7 @@ use crate::auth::accounts;
 use crate::database::Database;
 use crate::entity::{action_right, api_key, base_uri_grant, user};
 use crate::experiments::actions::rights;
-use crate::experiments::read;
+use crate::experiments::read::{self, logs::RootFolders};
 use crate::experiments::readers::SourceError;
 use crate::failure::Failure;
 
@@ -43,8 +43,7 @@ impl Loaders {
 
     /// The names of Autosubmit's own logs of experiments.
     pub fn own_logs(&self) -> &DataLoader<OwnLogs, HashMapCache> {
-        self.own_logs
-            .get_or_init(|| loader(OwnLogs(self.database.clone())))
+        self.own_logs.get_or_init(|| loader(OwnLogs))
     }
 
     /// Users, their keys and their grants.
@@ -88,18 +87,36 @@ impl Loader<i64> for RootOfExperiment {
     }
 }
 
-/// The names of Autosubmit's own logs, by the row ids of their experiments; those without a folder have none.
-pub struct OwnLogs(Database);
+/// Where the logs of the experiment with this row id are. The id alone tells it apart.
+#[derive(Clone)]
+pub struct RootOf(pub i64, pub Arc<RootFolders>);
 
-impl Loader<i64> for OwnLogs {
+impl PartialEq for RootOf {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for RootOf {}
+
+impl Hash for RootOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// The names of Autosubmit's own logs, by where they are.
+pub struct OwnLogs;
+
+impl Loader<RootOf> for OwnLogs {
     type Value = Result<read::own_logs::Names, Arc<SourceError>>;
     type Error = LoadError;
 
-    async fn load(&self, experiments: &[i64]) -> Result<HashMap<i64, Self::Value>, LoadError> {
+    async fn load(&self, roots: &[RootOf]) -> Result<HashMap<RootOf, Self::Value>, LoadError> {
         let mut found = HashMap::new();
-        for (experiment, root) in read::logs::roots_of(&self.0, experiments).await? {
-            let names = read::own_logs::names(root).await;
-            found.insert(experiment, names.map_err(Arc::new));
+        for of in roots {
+            let names = read::own_logs::names(of.1.as_ref().clone()).await;
+            found.insert(of.clone(), names.map_err(Arc::new));
         }
         Ok(found)
     }

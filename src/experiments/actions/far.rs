@@ -15,12 +15,12 @@ pub(super) const STOP_WORD: &[u8] = b"end\n";
 
 /// What the script does when it is asked to end the program: it ends the whole of its group, first kindly, and says so. It
 /// has less time for it than `ssh` is given here. (Its own helpers get SIGKILL: one that was just forked may still have the
-/// trap of its parent, and lose what comes.)
+/// trap of its parent, and lose what comes.) The code is then ours: Bash knows none of what it was not let wait for.
 const END: &[u8] = b"if [ -n \"$asked\" ]; then
 trap : TERM; kill -s KILL $w
 kill -s TERM -- -$p
 { sleep 4; kill -s KILL -- -$p; } >/dev/null & k=$!
-wait $p; c=$?
+wait $p; c=143
 while kill -s 0 -- -$p; do sleep 1; done
 kill -s KILL $k; wait $k
 fi 2>/dev/null

@@ -100,10 +100,6 @@ struct CreateExperimentInput {
 
 /// A job list to be made.
 #[derive(InputObject)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 struct CreateJobListInput {
     /// The expid.
     expid: String,

@@ -18,6 +18,7 @@ use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::json::json_enums;
 use crate::graphql::level::{ChildList, Level};
+use crate::graphql::loaders::RootOf;
 use crate::graphql::rows::Rows;
 use crate::links;
 use crate::paging::{self, PAGE, PageArguments};
@@ -67,8 +68,13 @@ fn size(bytes: u64) -> f64 {
 }
 
 /// The names of Autosubmit's own logs of an experiment.
-async fn own_names(ctx: &Context<'_>, experiment: i64) -> Result<own_logs::Names> {
-    match ctx.loaders()?.own_logs().load_one(experiment).await? {
+async fn own_names(
+    ctx: &Context<'_>,
+    experiment: i64,
+    root: &Arc<RootFolders>,
+) -> Result<own_logs::Names> {
+    let of = RootOf(experiment, Arc::clone(root));
+    match ctx.loaders()?.own_logs().load_one(of).await? {
         None => Ok(Arc::default()),
         Some(names) => names.map_err(|error| broken(&error)),
     }
@@ -266,7 +272,7 @@ impl AutosubmitLog {
         let Some(root) = root_of(ctx, experiment).await? else {
             return Ok(None);
         };
-        let names = own_names(ctx, experiment).await?;
+        let names = own_names(ctx, experiment, &root).await?;
         let found = own_logs::run_log(root.as_ref().clone(), names).await;
         let found = found.map_err(|error| broken(&error))?;
         Ok(found.map(|log| Self::new(&root, log)))
@@ -277,7 +283,7 @@ impl AutosubmitLog {
         let Some(root) = root_of(ctx, experiment).await? else {
             return Ok(Rows::default());
         };
-        let names = own_names(ctx, experiment).await?;
+        let names = own_names(ctx, experiment, &root).await?;
         let found = own_logs::recovery_logs(root.as_ref().clone(), names).await;
         let found = found.map_err(|error| broken(&error))?;
         ctx.charge(found.len())?;
@@ -298,7 +304,7 @@ impl AutosubmitLog {
             let nothing = paging::Slice::default();
             return Ok(AutosubmitLogConnection::new(nothing, Some(0), cursor));
         };
-        let names = own_names(ctx, experiment.id).await?;
+        let names = own_names(ctx, experiment.id, &root).await?;
         let found = own_logs::page(root.as_ref().clone(), names, command, page).await;
         let (slice, total) = found.map_err(|error| broken(&error))?;
         let total = i64::try_from(total).unwrap_or(i64::MAX);

@@ -371,7 +371,7 @@ fn statistics(comparison: &mut Comparison, expid: &str, name: &str, ours: &Value
 /// The lines of a job's file that are no whole attempt, of the attempts that count.
 #[derive(Default)]
 struct Lines {
-    /// But the time of submission, with another line behind.
+    /// But the time of submission, with the whole line behind.
     begun: i64,
     /// At the end, of an attempt that goes on.
     open: i64,
@@ -382,6 +382,7 @@ impl Lines {
         let text = fs::read_to_string(folder.join(format!("{job}_TOTAL_STATS")));
         let text = text.unwrap_or_default();
         let (mut lines, mut completed) = (Self::default(), 0);
+        let mut words_behind = 1;
         for (later, line) in text.lines().rev().enumerate() {
             completed += i64::from(line.ends_with("COMPLETED"));
             if completed > 1 {
@@ -389,7 +390,8 @@ impl Lines {
             }
             let words = line.split_whitespace().count();
             lines.open += i64::from(later == 0 && words < 4);
-            lines.begun += i64::from(later > 0 && words == 1);
+            lines.begun += i64::from(words == 1 && words_behind > 1);
+            words_behind = words;
         }
         lines
     }
