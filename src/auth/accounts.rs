@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Set,
-    SqlErr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, Set, SqlErr,
 };
 
 use super::changes::tell;
@@ -99,7 +99,7 @@ pub async fn login(
     if LOGIN_LIMIT.len() > MOST_NAMES_LIMITED {
         LOGIN_LIMIT.retain_recent();
     }
-    let account = user_by_name(database, username).await?;
+    let account = user_by_name(database.read(), username).await?;
     let hash = account
         .as_ref()
         .filter(|account| account.disabled_at.is_none())
@@ -121,7 +121,7 @@ pub async fn login(
 
 /// The user of this name.
 pub async fn user_by_name(
-    database: &Database,
+    connection: &impl ConnectionTrait,
     username: &str,
 ) -> Result<Option<user::Model>, Failure> {
     // PostgreSQL refuses to look for what it cannot store.
@@ -130,7 +130,7 @@ pub async fn user_by_name(
     }
     Ok(user::Entity::find()
         .filter(user::Column::Username.eq(username))
-        .one(database.read())
+        .one(connection)
         .await?)
 }
 
@@ -335,7 +335,7 @@ pub async fn set_grant(
     can_search: bool,
     can_register: bool,
 ) -> Result<(), Failure> {
-    let user = user_by_name(database, username)
+    let user = user_by_name(database.read(), username)
         .await?
         .ok_or_else(|| no_user(username))?;
     let transaction = database.begin().await?;

@@ -72,7 +72,7 @@ impl Guard {
             return Err(AuthError::Rejected);
         }
         let account = if verified.for_account {
-            accounts::user_by_name(&self.database, &verified.username)
+            accounts::user_by_name(self.database.read(), &verified.username)
                 .await
                 .map_err(unavailable)?
         } else {

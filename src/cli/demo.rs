@@ -79,7 +79,7 @@ impl Demo {
         let report = mirror.pass(Scope::All, &|_, _| {}).await?;
         say!("loaded {} experiments", report.experiments);
         let (password, is_new) = kept_password(&self.dir.join("password"))?;
-        let known = accounts::user_by_name(&services.database, USER).await?;
+        let known = accounts::user_by_name(services.database.read(), USER).await?;
         if known.is_some() && is_new {
             accounts::set_password(&services.database, ACTOR, USER, &password).await?;
         }

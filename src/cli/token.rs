@@ -22,7 +22,7 @@ impl Token {
     /// Prints the token, and on standard error when it ends.
     pub async fn run(self, config: Config) -> CommandResult {
         let database = super::open(&config).await?;
-        let user = accounts::user_by_name(&database, &self.username).await?;
+        let user = accounts::user_by_name(database.read(), &self.username).await?;
         let user = user
             .filter(|user| user.disabled_at.is_none())
             .ok_or_else(|| format!("there is no enabled user {}", self.username))?;

@@ -223,7 +223,7 @@ async fn user(ctx: &Context<'_>, name: &str) -> Result<Option<User>> {
     if !viewer.is_admin && viewer.username != name {
         return Ok(None);
     }
-    let row = accounts::user_by_name(ctx.database()?, name).await;
+    let row = accounts::user_by_name(ctx.database()?.read(), name).await;
     Ok(row.map_err(failed)?.map(User))
 }
 

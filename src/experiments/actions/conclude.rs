@@ -178,11 +178,8 @@ impl Watch {
         let limit = profile.map_or(0, |profile| profile.output_limit_bytes);
         let known = u64::try_from(self.row.output_bytes).unwrap_or(0);
         let most = usize::try_from(limit.max(known).saturating_add(NOTE)).unwrap_or(usize::MAX);
-        let folder = self.folder.clone();
-        let read = tokio::task::spawn_blocking(move || engine::output(&folder, 0, most)).await;
-        match read {
-            Ok(Ok(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Ok(Err(_)) | Err(_) => None,
-        }
+        let read = self.ask(move |folder| engine::output(folder, 0, most));
+        let bytes = read.await.ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

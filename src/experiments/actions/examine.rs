@@ -208,7 +208,7 @@ async fn under_way(
     Ok(Entity::find()
         .filter(Column::Expid.eq(expid))
         .filter(Column::Lane.eq(lane(kind)))
-        .filter(Column::State.is_in(ActionState::OPEN.map(ActionState::as_str)))
+        .filter(ActionState::is_open())
         .one(connection)
         .await?)
 }

@@ -46,7 +46,7 @@ impl Limits {
             .select_only()
             .column(Column::ActorId)
             .column_as(Column::Id.count(), "open")
-            .filter(Column::State.is_in(ActionState::OPEN.map(ActionState::as_str)))
+            .filter(ActionState::is_open())
             .filter(Column::Kind.ne(ActionKind::Stop.as_str()))
             .group_by(Column::ActorId)
             .into_tuple()

@@ -82,7 +82,7 @@ impl Actions {
     /// Has something been asked for that has not ended?
     pub async fn are_under_way(&self) -> Result<bool, Failure> {
         let found = Entity::find()
-            .filter(Column::State.is_in(ActionState::OPEN.map(ActionState::as_str)))
+            .filter(ActionState::is_open())
             .one(self.database.read())
             .await?;
         Ok(found.is_some())

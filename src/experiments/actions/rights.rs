@@ -8,6 +8,7 @@ use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use super::ActionKind;
 use super::state::ActionState;
+use crate::auth::accounts;
 use crate::auth::changes::tell;
 use crate::database::Database;
 use crate::entity::action_right::{ActiveModel, Column, Entity, Model};
@@ -135,14 +136,7 @@ async fn find_user(
         let message = "there is no such user";
         Failure::rejected(RejectionCode::NotFound, Some("username"), message)
     };
-    // PostgreSQL cannot look for it.
-    if username.contains('\0') {
-        return Err(unknown());
-    }
-    let found = user::Entity::find()
-        .filter(user::Column::Username.eq(username))
-        .one(connection)
-        .await?;
+    let found = accounts::user_by_name(connection, username).await?;
     found.ok_or_else(unknown)
 }
 

@@ -1,6 +1,10 @@
 //! The states of an action, which may follow which, and why one ended.
 
+use sea_orm::ColumnTrait;
+use sea_orm::sea_query::SimpleExpr;
 use serde::{Deserialize, Serialize};
+
+use crate::entity::action::Column;
 
 /// Where an action stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,7 +28,7 @@ use ActionState::{Canceled, Failed, Lost, Requested, Running, Succeeded};
 
 impl ActionState {
     /// The states of what has not ended.
-    pub const OPEN: [Self; 2] = [Requested, Running];
+    const OPEN: [Self; 2] = [Requested, Running];
     /// All states.
     pub const ALL: [Self; 6] = [Requested, Running, Succeeded, Failed, Canceled, Lost];
 
@@ -64,6 +68,11 @@ impl ActionState {
     /// The state of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
+    /// The condition that an action has not ended.
+    pub(super) fn is_open() -> SimpleExpr {
+        Column::State.is_in(Self::OPEN.map(Self::as_str))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One action that is under way: its program is started, what it prints is told, and how it ended is written down.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -66,18 +66,8 @@ impl Watch {
 
     /// Looks after a program that another process has started, or was about to start: from now on it cannot any more.
     pub async fn take_over(self) {
-        loop {
-            let folder = self.folder.clone();
-            let barred = tokio::task::spawn_blocking(move || engine::bar(&folder)).await;
-            match barred
-                .map_err(Failure::from)
-                .and_then(|barred| barred.map_err(Failure::internal))
-            {
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::warn!(action = self.row.id, %error, "an action could not be taken over");
-                }
-            }
+        while let Err(error) = self.ask(engine::bar).await {
+            tracing::warn!(action = self.row.id, %error, "an action could not be taken over");
             if self.pause().await {
                 return self.release().await;
             }
@@ -115,7 +105,7 @@ impl Watch {
             }
             Err(error) => {
                 tracing::error!(action = self.row.id, %error, "a program could not be kept");
-                match self.look().await {
+                match self.ask(engine::look).await {
                     Ok(Look::Running { .. } | Look::Ended { .. }) => Ok(()),
                     _ => Err("the server could not start a program".to_owned()),
                 }
@@ -173,7 +163,7 @@ impl Watch {
     /// it has no limit, or does not run.
     async fn time_left(&self) -> Option<Duration> {
         let profile = self.actions.config.profiles.get(&self.row.profile)?;
-        let Ok(Look::Running { since }) = self.look().await else {
+        let Ok(Look::Running { since }) = self.ask(engine::look).await else {
             return None;
         };
         if self.action.stays() {
@@ -187,7 +177,7 @@ impl Watch {
     /// What is known of a program that runs no longer. None: it does.
     async fn ended(&self) -> Result<Option<Look>, Over> {
         loop {
-            match self.look().await {
+            match self.ask(engine::look).await {
                 Ok(Look::Running { .. }) => return Ok(None),
                 Ok(look) => return Ok(Some(look)),
                 Err(error) => {
@@ -214,14 +204,10 @@ impl Watch {
     /// the event in one transaction: so nothing is told twice, and nothing is left out.
     pub(super) async fn copy(&mut self, is_last: bool) -> Result<bool, Copying> {
         let known = self.row.output_bytes;
-        let (folder, from) = (self.folder.clone(), u64::try_from(known).unwrap_or(0));
-        let read = move || engine::output(&folder, from, PIECE);
+        let from = u64::try_from(known).unwrap_or(0);
         // Before the program is started there is none, and after its folder has gone there never will be: that is no error.
-        let read = tokio::task::spawn_blocking(read).await;
-        let bytes = match read
-            .map_err(Failure::from)
-            .and_then(|read| read.map_err(Failure::internal))
-        {
+        let read = self.ask(move |folder| engine::output(folder, from, PIECE));
+        let bytes = match read.await {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::warn!(action = self.row.id, %error, "output could not be read");
@@ -265,10 +251,14 @@ impl Watch {
         Ok(true)
     }
 
-    async fn look(&self) -> Result<Look, Failure> {
+    /// Asks the engine something about the folder of the program, on a thread that may block.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Path) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, Failure> {
         let folder = self.folder.clone();
-        let look = tokio::task::spawn_blocking(move || engine::look(&folder)).await?;
-        look.map_err(Failure::internal)
+        let answer = tokio::task::spawn_blocking(move || question(&folder)).await?;
+        answer.map_err(Failure::internal)
     }
 
     /// Gives the lease back: the next process here takes over at once.

@@ -132,9 +132,8 @@ impl Keeper {
 
     /// What has not ended, after this one: as much of it as is needed to see whether there is something to do.
     async fn page(&self, after: i64) -> Result<Vec<Arc<Model>>, Failure> {
-        let open = [ActionState::Requested, ActionState::Running].map(ActionState::as_str);
         let condition = Condition::all()
-            .add(Column::State.is_in(open))
+            .add(ActionState::is_open())
             .add(Column::Id.gt(after));
         let columns = Columns::of(&[
             Column::Id,

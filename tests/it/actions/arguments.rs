@@ -7,7 +7,7 @@ use labql::experiments::actions::{
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::probe::{Given, Probe, given, run};
+use super::probe::{Given, Probe, given, run, set_status};
 
 /// Texts with what shells, programs and encodings stumble over.
 pub fn texts() -> impl Strategy<Value = String> {
@@ -354,18 +354,7 @@ fn what_autosubmit_cannot_take_is_refused_with_the_reason() {
         assert_eq!(fields(Action::Create(create)), [""; 0], "{repository:?}");
     }
     let set = |change: fn(&mut SetStatus)| {
-        let mut set = SetStatus {
-            expid: "a000".into(),
-            jobs: Vec::new(),
-            final_status: FinalStatus::Ready,
-            filter_chunks: None,
-            filter_status: Vec::new(),
-            filter_type: Vec::new(),
-            filter_type_chunk: None,
-            filter_type_chunk_split: None,
-            check_wrapper: false,
-            update_version: false,
-        };
+        let mut set = set_status("a000", FinalStatus::Ready);
         change(&mut set);
         fields(Action::SetStatus(set))
     };

@@ -6,6 +6,8 @@ use labql::experiments::actions::{
     version_of,
 };
 
+use super::probe::set_status;
+
 fn create() -> Action {
     Action::Create(Create {
         description: "Experiment b999 created".into(),
@@ -108,16 +110,8 @@ fn code_0_does_not_mean_that_it_was_done() {
         failed("the experiment was not running")
     );
     let set = Action::SetStatus(SetStatus {
-        expid: "a000".into(),
         jobs: vec!["a000_INI".into()],
-        final_status: FinalStatus::Ready,
-        filter_chunks: None,
-        filter_status: Vec::new(),
-        filter_type: Vec::new(),
-        filter_type_chunk: None,
-        filter_type_chunk_split: None,
-        check_wrapper: false,
-        update_version: false,
+        ..set_status("a000", FinalStatus::Ready)
     });
     let none = "The selected number of jobs to change is: 0\n\u{1b}[33;20m[WARNING] No changes were performed.\u{1b}[0m\n";
     assert_eq!(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use labql::engine::Launch;
-use labql::experiments::actions::{Environment, Place, Profile};
+use labql::experiments::actions::{Environment, FinalStatus, Place, Profile, SetStatus};
 use tempfile::TempDir;
 
 /// Prints a line for each argument, and one for the variable SECRET and for standard input, in hexadecimal digits.
@@ -122,4 +122,20 @@ fn bytes(hex: &str) -> Vec<u8> {
 /// A path as text.
 pub fn text(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// A change of the status of jobs, none of which are chosen yet.
+pub fn set_status(expid: &str, final_status: FinalStatus) -> SetStatus {
+    SetStatus {
+        expid: expid.into(),
+        jobs: Vec::new(),
+        final_status,
+        filter_chunks: None,
+        filter_status: Vec::new(),
+        filter_type: Vec::new(),
+        filter_type_chunk: None,
+        filter_type_chunk_split: None,
+        check_wrapper: false,
+        update_version: false,
+    }
 }

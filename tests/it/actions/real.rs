@@ -9,6 +9,7 @@ use labql::experiments::actions::{
 };
 use tempfile::TempDir;
 
+use super::probe::set_status;
 use crate::support::autosubmit::Autosubmit;
 
 /// Calls it as labql does: kept.
@@ -162,16 +163,9 @@ async fn an_experiment_is_made_run_and_stopped() {
 
     let set = |jobs: &[&str], filter: Option<&str>, to| {
         Action::SetStatus(SetStatus {
-            expid: expid.clone(),
             jobs: jobs.iter().map(|job| format!("{expid}_{job}")).collect(),
-            final_status: to,
             filter_chunks: filter.map(str::to_owned),
-            filter_status: Vec::new(),
-            filter_type: Vec::new(),
-            filter_type_chunk: None,
-            filter_type_chunk_split: None,
-            check_wrapper: false,
-            update_version: false,
+            ..set_status(&expid, to)
         })
     };
     let completed = FinalStatus::Completed;

@@ -204,11 +204,7 @@ async fn a_key_makes_nothing_twice(lab: Lab) {
 
 async fn what_excludes_what(lab: Lab) {
     let desk = Desk::new(lab);
-    let gate = desk.gate();
-    let server = desk.serve("ada").await;
-    let mut ear = Ear::of(&server, json!({})).await;
-    let run = asked(&server, "runExperiment", json!({ "expid": "a000" })).await;
-    ear.until("OUTPUT", &run).await;
+    let (gate, server, mut ear, run) = desk.at_gate().await;
     let status = json!({ "expid": "a000", "jobs": ["a000_SIM"], "finalStatus": "READY" });
     for (mutation, input) in [
         ("runExperiment", json!({ "expid": "a000" })),

@@ -138,11 +138,7 @@ async fn a_program_whose_keeper_was_killed_is_under_way(lab: Lab) {
 
 async fn without_its_profile_nobody_can_tell_how_it_ended(lab: Lab) {
     let desk = Desk::new(lab);
-    let gate = desk.gate();
-    let server = desk.serve("ada").await;
-    let mut ear = Ear::of(&server, json!({})).await;
-    let run = asked(&server, "runExperiment", json!({ "expid": "a000" })).await;
-    ear.until("OUTPUT", &run).await;
+    let (gate, server, _ear, run) = desk.at_gate().await;
     server.stop().await;
     let path = desk.lab.path("labql.toml");
     let config = fs::read_to_string(&path).expect("a configuration");

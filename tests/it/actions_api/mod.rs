@@ -128,6 +128,16 @@ impl Desk {
         gate
     }
 
+    /// A run of a000 that has begun, and waits for [`open_gate`]; and whoever hears of it.
+    async fn at_gate(&self) -> (PathBuf, Server, Ear, Value) {
+        let gate = self.gate();
+        let server = self.serve("ada").await;
+        let mut ear = Ear::of(&server, json!({})).await;
+        let run = asked(&server, "runExperiment", json!({ "expid": "a000" })).await;
+        ear.until("OUTPUT", &run).await;
+        (gate, server, ear, run)
+    }
+
     /// How often the program was started.
     fn started(&self) -> usize {
         let started = fs::read_to_string(self.bin().join("started"));

@@ -52,11 +52,7 @@ async fn who_ends_hands_over(lab: Lab) {
     let mut desk = Desk::new(lab);
     // Nobody waits for a lease that was given back.
     desk.lab.set("LABQL_WORKERS__LEASE", "1h");
-    let gate = desk.gate();
-    let server = desk.serve("ada").await;
-    let mut ear = Ear::of(&server, json!({})).await;
-    let run = asked(&server, "runExperiment", json!({ "expid": "a000" })).await;
-    ear.until("OUTPUT", &run).await;
+    let (gate, server, _ear, run) = desk.at_gate().await;
     assert!(server.stop().await);
     let server = desk.serve("ada").await;
     let mut ear = Ear::of(&server, json!({})).await;
@@ -69,11 +65,7 @@ async fn who_ends_hands_over(lab: Lab) {
 
 async fn it_ends_while_nobody_is_there(lab: Lab) {
     let desk = Desk::new(lab);
-    let gate = desk.gate();
-    let server = desk.serve("ada").await;
-    let mut ear = Ear::of(&server, json!({})).await;
-    let run = asked(&server, "runExperiment", json!({ "expid": "a000" })).await;
-    ear.until("OUTPUT", &run).await;
+    let (gate, server, _ear, run) = desk.at_gate().await;
     server.kill().await;
     open_gate(&gate).await;
     let server = desk.serve("ada").await;
