@@ -88,6 +88,8 @@ struct Heard {
 
 #[tokio::main]
 async fn main() {
+    // Storage brings TLS to every client of the process; those here speak to this machine alone.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let plan = Plan::read();
     let folder = tempfile::tempdir().unwrap();
     let database = database(folder.path()).await;

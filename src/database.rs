@@ -259,6 +259,35 @@ pub fn is_one_of(database: &Database, column: impl IntoColumnRef, ids: &[i64]) -
     }
 }
 
+/// The condition that a column is one of these texts, as one bound value.
+pub fn is_one_of_texts(
+    database: &Database,
+    column: impl IntoColumnRef,
+    texts: &[String],
+) -> SimpleExpr {
+    use sea_orm::sea_query::ExprTrait as _;
+    let column = Expr::col(column);
+    match database.backend() {
+        DatabaseBackend::Postgres => {
+            let texts = texts
+                .iter()
+                .map(|text| Value::from(text.as_str()))
+                .collect();
+            let texts = Expr::value(Value::Array(ArrayType::String, Some(Box::new(texts))));
+            column.eq(SimpleExpr::FunctionCall(Func::cust("ANY").arg(texts)))
+        }
+        _ => column.in_subquery(
+            Query::select()
+                .column("value")
+                .from_function(
+                    Func::cust("json_each").arg(serde_json::Value::from(texts).to_string()),
+                    "texts",
+                )
+                .to_owned(),
+        ),
+    }
+}
+
 /// Ids as an array of PostgreSQL.
 pub fn id_array(ids: &[i64]) -> SimpleExpr {
     let ids = ids.iter().map(|id| Value::from(*id)).collect();
@@ -367,6 +396,8 @@ fn read_only(url: &str, connections: u32) -> ConnectOptions {
         options
             .read_only(true)
             .busy_timeout(BUSY_TIMEOUT)
+            // The queries of datasets match regular expressions.
+            .with_regexp()
             .pragma("query_only", "1")
     });
     options

@@ -7,11 +7,21 @@ pub const JOB_LOG: &str = "/files/experiments/{expid}/logs/{name}";
 /// The route of the logs of Autosubmit itself.
 pub const AUTOSUBMIT_LOG: &str = "/files/experiments/{expid}/aslogs/{name}";
 
+/// The route of the items of datasets, by the global ids of these: those hold no slash, which many proxies decode.
+pub const DATASET_ITEM: &str = "/files/datasets/{dataset}/items/{identifier}";
+
 /// The path of a file on a route.
 pub fn path(route: &str, expid: &str, name: &str) -> String {
     route
         .replace("{expid}", &segment(expid))
         .replace("{name}", &segment(name))
+}
+
+/// The path of an item of the dataset with this global id.
+pub fn item(dataset: &str, identifier: &str) -> String {
+    DATASET_ITEM
+        .replace("{dataset}", &segment(dataset))
+        .replace("{identifier}", &segment(identifier))
 }
 
 /// A name as a segment of a path: all but unreserved characters (RFC 3986, 2.3) is percent-encoded.

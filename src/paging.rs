@@ -300,12 +300,44 @@ where
     E: EntityTrait,
     E::Model: Narrow<Column = E::Column>,
 {
-    let mut query = narrow::select::<E>(condition, columns);
+    let query = query::<E>(condition, columns, ordering, page);
+    let rows = narrow::all(database, &query, columns).await?;
+    Ok(Slice::from_rows(rows, page))
+}
+
+/// Reads one page of the rows of a query that begins with a number and then has these columns; the key of the order must be
+/// among them.
+pub async fn fetch_numbered<M: Narrow>(
+    database: &Database,
+    rows: SelectStatement,
+    columns: Columns<M>,
+    ordering: &Ordering,
+    page: &Page,
+) -> Result<Slice<(i64, Arc<M>)>, DbErr> {
+    let rows = narrow::pairs(database, &cut_query(rows, ordering, page), columns).await?;
+    Ok(Slice::from_rows(rows, page))
+}
+
+/// One page of the rows of a query.
+pub fn cut_query(mut query: SelectStatement, ordering: &Ordering, page: &Page) -> SelectStatement {
     seek(&mut query, ordering, page);
     order(&mut query, ordering, page);
     query.limit(page.rows());
-    let rows = narrow::all(database, &query, columns).await?;
-    Ok(Slice::from_rows(rows, page))
+    query
+}
+
+/// The query for one page of the rows of a table for which the condition holds.
+pub fn query<E>(
+    condition: Condition,
+    columns: Columns<E::Model>,
+    ordering: &Ordering,
+    page: &Page,
+) -> SelectStatement
+where
+    E: EntityTrait,
+    E::Model: Narrow<Column = E::Column>,
+{
+    cut_query(narrow::select::<E>(condition, columns), ordering, page)
 }
 
 /// Reads the same page of the child lists of many parents in one statement. `parent` is the column that names the parent;

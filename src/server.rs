@@ -17,6 +17,7 @@ use crate::auth::token::TokenKeys;
 use crate::background::{Background, works};
 use crate::config::Config;
 use crate::database::Database;
+use crate::datasets::lineage;
 use crate::downloads;
 use crate::events::Feed;
 use crate::experiments::actions::{Actions, ProfileError};
@@ -91,10 +92,12 @@ impl Server {
         // From here on somebody may tell the process to end.
         let stop = CancellationToken::new();
         end_on_signal(stop.clone())?;
+        lineage::rebuild::adopt(&database, &config.datasets.dependency_keys).await?;
         let feed = Feed::open(database.clone()).await?;
         let services = Services {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &config.actions, &config.data_dir),
+            storage: Arc::new(config.datasets.clone()),
             feed,
             database: database.clone(),
             keys,
@@ -154,6 +157,7 @@ impl Server {
                 .await?;
         }
 
+        let links = tokio::spawn(rebuild_links(database.clone(), self.stop.clone()));
         tokio::spawn(telemetry::keep_metrics_up(metrics, self.stop.clone()));
         let files = downloads::router(state.clone(), self.services.clone());
         let router = http::router(state.clone(), files);
@@ -161,9 +165,20 @@ impl Server {
         http::serve(self.listener, router, state).await;
         self.stop.cancel();
         background.end().await;
+        if let Err(error) = links.await {
+            tracing::error!(%error, "making links between datasets anew ended");
+        }
         self.database.close().await;
         tracing::info!("ended");
         Ok(())
+    }
+}
+
+/// Makes the links between datasets by the dependency keys in force, where they were made by others.
+async fn rebuild_links(database: Database, stop: CancellationToken) {
+    // What was not reached is reached when a server starts again.
+    if let Err(error) = lineage::rebuild::rebuild(&database, &stop).await {
+        tracing::error!(%error, "links between datasets could not be made anew");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Times as the database keeps them: milliseconds since 1970-01-01 UTC, which both databases sort and compare alike.
+//! Times as the database keeps them: milliseconds since 1970-01-01 UTC, which both databases sort and compare alike; those
+//! that dtool recorded are microseconds.
 
 use chrono::{DateTime, Utc};
 
@@ -17,4 +18,9 @@ impl Millis for DateTime<Utc> {
 /// The time that was stored; none when the number is no time.
 pub fn from_millis(millis: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis)
+}
+
+/// The time that was stored in microseconds; none when the number is no time.
+pub fn from_micros(micros: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros)
 }

@@ -16,6 +16,9 @@ mod m20261122_000009_configurations;
 mod m20261122_000010_sections;
 mod m20261122_000011_run_jobs;
 mod m20261122_000012_actions;
+mod m20261122_000015_datasets;
+mod m20261122_000016_finding;
+mod m20261122_000017_lineage;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -39,6 +42,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_sections::Migration),
             Box::new(m20261122_000011_run_jobs::Migration),
             Box::new(m20261122_000012_actions::Migration),
+            Box::new(m20261122_000015_datasets::Migration),
+            Box::new(m20261122_000016_finding::Migration),
+            Box::new(m20261122_000017_lineage::Migration),
         ]
     }
 }

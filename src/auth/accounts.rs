@@ -8,7 +8,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, Set, SqlErr,
+    QueryOrder, QuerySelect, Set, SqlErr,
 };
 
 use super::changes::tell;
@@ -18,7 +18,7 @@ use super::token::TokenKeys;
 use super::viewer::ViewerUser;
 use crate::config::Secret;
 use crate::database::Database;
-use crate::entity::{api_key, base_uri_grant, user};
+use crate::entity::{api_key, base_uri, base_uri_grant, user};
 use crate::failure::{Failure, RejectionCode};
 use crate::narrow::Columns;
 use crate::paging::{self, KeyKind, OrderPart, Ordering, Page, Slice};
@@ -182,16 +182,36 @@ pub async fn user_count(database: &Database) -> Result<u64, Failure> {
     Ok(user::Entity::find().count(database.read()).await?)
 }
 
+/// What a user may do with the datasets of a base URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The row of the user.
+    pub user_id: i64,
+    /// The text of the base URI.
+    pub base_uri: String,
+    /// May find and read its datasets.
+    pub can_search: bool,
+    /// May register datasets there.
+    pub can_register: bool,
+}
+
 /// What these users may do with which base URIs.
-pub async fn grants(
-    database: &Database,
-    users: &[i64],
-) -> Result<Vec<base_uri_grant::Model>, Failure> {
-    Ok(base_uri_grant::Entity::find()
+pub async fn grants(database: &Database, users: &[i64]) -> Result<Vec<Grant>, Failure> {
+    let rows = base_uri_grant::Entity::find()
+        .find_also_related(base_uri::Entity)
         .filter(base_uri_grant::Column::UserId.is_in(users.iter().copied()))
-        .order_by_asc(base_uri_grant::Column::BaseUri)
+        .order_by_asc(base_uri::Column::Uri)
         .all(database.read())
-        .await?)
+        .await?;
+    let grants = rows.into_iter().filter_map(|(grant, base_uri)| {
+        Some(Grant {
+            user_id: grant.user_id,
+            base_uri: base_uri?.uri,
+            can_search: grant.can_search,
+            can_register: grant.can_register,
+        })
+    });
+    Ok(grants.collect())
 }
 
 /// The API key with this row id, if it belongs to the user or the user is an administrator.
@@ -334,29 +354,47 @@ pub async fn set_grant(
     base_uri: &str,
     can_search: bool,
     can_register: bool,
-) -> Result<(), Failure> {
+) -> Result<Grant, Failure> {
     let user = user_by_name(database.read(), username)
         .await?
         .ok_or_else(|| no_user(username))?;
+    let no_base_uri = || {
+        let message = "there is no such base URI";
+        Failure::rejected(RejectionCode::NotFound, Some("baseUri"), message)
+    };
+    if base_uri.contains('\0') {
+        return Err(no_base_uri());
+    }
     let transaction = database.begin().await?;
-    base_uri_grant::Entity::delete_many()
-        .filter(base_uri_grant::Column::UserId.eq(user.id))
-        .filter(base_uri_grant::Column::BaseUri.eq(base_uri))
+    // Locked, so that it is not deleted meanwhile.
+    let place = base_uri::Entity::find()
+        .filter(base_uri::Column::Uri.eq(base_uri))
+        .lock_exclusive()
+        .one(&transaction)
+        .await?
+        .ok_or_else(no_base_uri)?;
+    base_uri_grant::Entity::delete_by_id((user.id, place.id))
         .exec(&transaction)
         .await?;
     if can_search || can_register {
-        base_uri_grant::ActiveModel {
+        let grant = base_uri_grant::ActiveModel {
             user_id: Set(user.id),
-            base_uri: Set(base_uri.to_owned()),
+            base_uri_id: Set(place.id),
             can_search: Set(can_search),
             can_register: Set(can_register),
-            ..Default::default()
-        }
-        .insert(&transaction)
-        .await?;
+        };
+        base_uri_grant::Entity::insert(grant)
+            .exec_without_returning(&transaction)
+            .await?;
     }
     tell(&transaction, username, "grant-set", actor).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(Grant {
+        user_id: user.id,
+        base_uri: place.uri,
+        can_search,
+        can_register,
+    })
 }
 
 /// Makes an API key for a user. The secret is returned this once; a repeated command returns the key without it.

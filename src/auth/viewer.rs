@@ -38,12 +38,14 @@ pub struct ViewerUser {
 }
 
 /// What an answer about the laboratory may depend on: most often not who somebody is, but what they may do. Answers are
-/// shared among all who may do the same.
+/// shared among all who may do the same. What is somebody's own, such as what they may do with datasets, hangs on their
+/// account, so such answers are shared by those who are logged in with one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rights {
     signed_in: bool,
     is_admin: bool,
-    user_id: Option<i64>,
+    /// The account, where the answer depends on it.
+    account: Option<i64>,
 }
 
 impl Rights {
@@ -51,7 +53,7 @@ impl Rights {
     pub fn anybody(self) -> Viewer {
         Viewer {
             user: self.signed_in.then(|| ViewerUser {
-                id: self.user_id,
+                id: self.account,
                 username: String::new(),
                 is_admin: self.is_admin,
             }),
@@ -61,19 +63,19 @@ impl Rights {
 }
 
 impl Viewer {
-    /// What this viewer may do.
+    /// What this viewer may do, but for datasets.
     pub fn rights(&self) -> Rights {
         Rights {
             signed_in: self.user.is_some(),
             is_admin: self.user.as_ref().is_some_and(|user| user.is_admin),
-            user_id: None,
+            account: None,
         }
     }
 
     /// The same, and what is this viewer's own: nobody else has these rights.
     pub fn own_rights(&self) -> Rights {
         Rights {
-            user_id: self.user.as_ref().and_then(|user| user.id),
+            account: self.user.as_ref().and_then(|user| user.id),
             ..self.rights()
         }
     }

@@ -9,8 +9,10 @@ macro_rules! say {
 }
 
 mod config;
+mod dataset;
 mod demo;
 mod import;
+mod index;
 mod keep;
 mod migrate;
 mod schema;
@@ -66,6 +68,10 @@ enum Command {
     Token(token::Token),
     /// Read a source into the database once
     Import(import::Import),
+    /// Read the datasets in a base URI into the register
+    Index(index::Index),
+    /// Show, list and register datasets
+    Dataset(dataset::Dataset),
     /// Print the GraphQL schema
     Schema,
     /// Print the effective configuration, secrets masked
@@ -76,6 +82,9 @@ enum Command {
     #[command(hide = true)]
     Keep(keep::Keep),
 }
+
+/// Who does what commands do, in the log of changes.
+const COMMAND_LINE: &str = "command line";
 
 /// Why a command failed, for a person.
 type CommandResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -126,6 +135,8 @@ async fn execute(cli: Cli) -> CommandResult {
         Command::User(command) => command.run(config).await,
         Command::Token(command) => command.run(config).await,
         Command::Import(command) => command.run(config).await,
+        Command::Index(command) => command.run(config).await,
+        Command::Dataset(command) => command.run(config).await,
         // They need no configuration, or settle it themselves: all were done above.
         Command::Schema | Command::Keep(_) | Command::Demo(_) => Ok(()),
         Command::Config => config::run(&config),

@@ -4,14 +4,12 @@ use std::io::{IsTerminal, Read};
 
 use clap::{Args, Subcommand};
 
-use super::CommandResult;
+use super::{COMMAND_LINE, CommandResult};
 use crate::auth::accounts::{self, NewUser};
 use crate::config::{Config, Secret};
+use crate::datasets::write::base_uris;
 use crate::experiments::actions::ActionKind;
 use crate::experiments::actions::rights::{self, Right};
-
-/// Who does what is done here, in the log of changes.
-const ACTOR: &str = "command line";
 
 /// Add, list, disable users; set passwords and grants.
 #[derive(Args)]
@@ -81,7 +79,8 @@ enum Action {
         #[arg(long, value_name = "PATTERN")]
         experiments: Option<String>,
     },
-    /// Set what a user may do with the datasets below a base URI; neither flag: take the grant away
+    /// Set what a user may do with the datasets below a base URI; neither flag: take the grant away. A base URI that is new
+    /// is registered
     Grant {
         /// Whom
         username: String,
@@ -121,7 +120,7 @@ impl User {
                     is_admin: admin,
                     idempotency_key: None,
                 };
-                let user = accounts::create_user(&database, ACTOR, new).await?;
+                let user = accounts::create_user(&database, COMMAND_LINE, new).await?;
                 say!("added {}", user.username);
             }
             Action::List => {
@@ -136,15 +135,16 @@ impl User {
                 }
             }
             Action::Password { username } => {
-                accounts::set_password(&database, ACTOR, &username, &read_password()?).await?;
+                accounts::set_password(&database, COMMAND_LINE, &username, &read_password()?)
+                    .await?;
                 say!("set the password of {username}");
             }
             Action::Disable { username } => {
-                accounts::set_disabled(&database, ACTOR, &username, true).await?;
+                accounts::set_disabled(&database, COMMAND_LINE, &username, true).await?;
                 say!("disabled {username}");
             }
             Action::Enable { username } => {
-                accounts::set_disabled(&database, ACTOR, &username, false).await?;
+                accounts::set_disabled(&database, COMMAND_LINE, &username, false).await?;
                 say!("enabled {username}");
             }
             Action::Allow {
@@ -153,7 +153,7 @@ impl User {
                 experiments,
             } => {
                 let right = Right { kind, experiments };
-                rights::grant(&database, ACTOR, &username, &right).await?;
+                rights::grant(&database, COMMAND_LINE, &username, &right).await?;
                 say!("{username} may {}", told(&right));
             }
             Action::Deny {
@@ -162,7 +162,7 @@ impl User {
                 experiments,
             } => {
                 let right = Right { kind, experiments };
-                rights::revoke(&database, ACTOR, &username, &right).await?;
+                rights::revoke(&database, COMMAND_LINE, &username, &right).await?;
                 say!("{username} may not {}", told(&right));
             }
             Action::Grant {
@@ -171,8 +171,18 @@ impl User {
                 search,
                 register,
             } => {
-                accounts::set_grant(&database, ACTOR, &username, &base_uri, search, register)
-                    .await?;
+                if search || register {
+                    base_uris::register(&database, &base_uri).await?;
+                }
+                accounts::set_grant(
+                    &database,
+                    COMMAND_LINE,
+                    &username,
+                    &base_uri,
+                    search,
+                    register,
+                )
+                .await?;
                 say!("set the grant of {username} on {base_uri}");
             }
         }

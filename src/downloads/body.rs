@@ -1,5 +1,6 @@
 //! Bodies that are read as they are sent. A client that goes away takes its file and its places with it.
 
+use std::fs::File;
 use std::io::{self, Read, SeekFrom};
 
 use axum::body::Body;
@@ -17,12 +18,12 @@ const PIECE: usize = 64 << 10;
 
 /// So many bytes of a file. If it has become shorter meanwhile, the answer breaks off.
 pub async fn stored(
-    file: OpenFile,
+    file: File,
     from: u64,
     length: u64,
     place: OwnedSemaphorePermit,
 ) -> io::Result<Body> {
-    let mut file = tokio::fs::File::from_std(file.into_std());
+    let mut file = tokio::fs::File::from_std(file);
     file.seek(SeekFrom::Start(from)).await?;
     let pieces = ReaderStream::with_capacity(file.take(length), PIECE);
     let held = pieces.inspect(move |piece| {

@@ -1,9 +1,10 @@
-//! Files over HTTP: the logs of experiments, whole or in ranges, behind the same guard as everything else.
+//! Files over HTTP: the logs of experiments and the items of datasets, whole or in ranges, behind the same guard as everything else.
 //!
 //! | path | |
 //! | --- | --- |
 //! | `/files/experiments/{expid}/logs/{name}` | a log of a job |
 //! | `/files/experiments/{expid}/aslogs/{name}` | a log of Autosubmit itself |
+//! | `/files/datasets/{id}/items/{identifier}` | an item of a dataset, or where in a bucket it is |
 //!
 //! A file is sent as it is stored, in pieces: neither its size nor the speed of a client costs memory. With `?decompress`
 //! a file that is compressed (gzip, xz) is unpacked on the way, and then has no ranges.
@@ -12,6 +13,7 @@
 
 mod body;
 mod conditions;
+mod items;
 mod range;
 
 use std::sync::Arc;
@@ -73,6 +75,7 @@ pub fn router(http: HttpState, services: Services) -> Router {
     Router::new()
         .route(links::JOB_LOG, get(job_log))
         .route(links::AUTOSUBMIT_LOG, get(autosubmit_log))
+        .route(links::DATASET_ITEM, get(items::item))
         .route("/files/{*path}", get(nothing))
         .with_state(downloads)
 }
@@ -176,39 +179,65 @@ async fn log(
     answer.await.unwrap_or_else(|refused| refused)
 }
 
-/// A file as it is stored, or a range of it.
+/// A log as it is stored, or a range of it.
 async fn send(
     asked: &Asked,
     log: OpenLog,
     name: &str,
     place: OwnedSemaphorePermit,
 ) -> Result<Response, Response> {
-    let size = log.stamp.size;
     let etag = etag(&log, "");
-    let mut headers = headers(media_type(log.compression), &etag, name);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some(answer) = decided(asked, &etag, &headers) {
-        return Ok(answer);
-    }
-    let (status, from, length) = match asked.range(&etag, size) {
-        Range::Whole => (StatusCode::OK, 0, size),
-        Range::Part { first, last } => {
-            headers.insert(CONTENT_RANGE, text(&format!("bytes {first}-{last}/{size}")));
-            (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
-        }
-        Range::Unsatisfiable => {
-            let message = format!("the file has {size} bytes");
-            let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            let mut refused = refusal(status, ErrorCode::BadInput, message);
-            let of = text(&format!("bytes */{size}"));
-            refused.headers_mut().insert(CONTENT_RANGE, of);
-            return Err(refused);
-        }
+    let headers = headers(media_type(log.compression), &etag, name);
+    let file = Stored {
+        size: log.stamp.size,
+        file: log.file.into_std(),
+        etag,
+        headers,
     };
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    let body = body::stored(log.file, from, length, place).await;
-    let body = body.map_err(|error| broken(&error.into()))?;
-    Ok((status, headers, body).into_response())
+    file.send(asked, place).await
+}
+
+/// A file that is open, and what its headers say.
+struct Stored {
+    file: std::fs::File,
+    size: u64,
+    etag: HeaderValue,
+    headers: HeaderMap,
+}
+
+impl Stored {
+    /// The file, or a range of it.
+    async fn send(self, asked: &Asked, place: OwnedSemaphorePermit) -> Result<Response, Response> {
+        let Self {
+            file,
+            size,
+            etag,
+            mut headers,
+        } = self;
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Some(answer) = decided(asked, &etag, &headers) {
+            return Ok(answer);
+        }
+        let (status, from, length) = match asked.range(&etag, size) {
+            Range::Whole => (StatusCode::OK, 0, size),
+            Range::Part { first, last } => {
+                headers.insert(CONTENT_RANGE, text(&format!("bytes {first}-{last}/{size}")));
+                (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
+            }
+            Range::Unsatisfiable => {
+                let message = format!("the file has {size} bytes");
+                let status = StatusCode::RANGE_NOT_SATISFIABLE;
+                let mut refused = refusal(status, ErrorCode::BadInput, message);
+                let of = text(&format!("bytes */{size}"));
+                refused.headers_mut().insert(CONTENT_RANGE, of);
+                return Err(refused);
+            }
+        };
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        let body = body::stored(file, from, length, place).await;
+        let body = body.map_err(|error| broken(&error.into()))?;
+        Ok((status, headers, body).into_response())
+    }
 }
 
 /// The content of a compressed file.

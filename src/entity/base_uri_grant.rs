@@ -1,16 +1,15 @@
-//! What a user may do with the datasets below a base URI.
+//! What a user may do with the datasets of a base URI.
 
 use sea_orm::entity::prelude::*;
 
-/// What a user may do with the datasets below a base URI.
+/// What a user may do with the datasets of a base URI; one of the two at least.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "base_uri_grant")]
 pub struct Model {
-    /// Row id.
-    #[sea_orm(primary_key)]
-    pub id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: i64,
-    pub base_uri: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub base_uri_id: i64,
     pub can_search: bool,
     pub can_register: bool,
 }
@@ -23,11 +22,23 @@ pub enum Relation {
         to = "super::user::Column::Id"
     )]
     User,
+    #[sea_orm(
+        belongs_to = "super::base_uri::Entity",
+        from = "Column::BaseUriId",
+        to = "super::base_uri::Column::Id"
+    )]
+    BaseUri,
 }
 
 impl Related<super::user::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::User.def()
+    }
+}
+
+impl Related<super::base_uri::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::BaseUri.def()
     }
 }
 

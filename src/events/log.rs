@@ -62,6 +62,9 @@ pub struct Filter {
     pub subject: Option<String>,
     /// Of what this user did; none: whoever did it.
     pub actor: Option<String>,
+    /// What the listener chooses by among these, in words of its own. The log does not look at it; but who chooses by
+    /// something else listens for something else.
+    pub among: Option<String>,
 }
 
 impl Filter {
@@ -83,6 +86,15 @@ impl Filter {
     #[must_use]
     pub fn by(self, actor: Option<String>) -> Self {
         Self { actor, ..self }
+    }
+
+    /// Only those that the listener chooses by what these words say.
+    #[must_use]
+    pub fn among(self, choice: String) -> Self {
+        Self {
+            among: Some(choice),
+            ..self
+        }
     }
 
     /// Does this event pass?

@@ -11,6 +11,8 @@ pub enum Topic {
     /// What somebody has Autosubmit do; the subject is the number of the action, the actor of all its events whoever
     /// asked for it. For that user and for administrators.
     Action,
+    /// A dataset; the subject is its URI. Only for those who may search where it lies.
+    Dataset,
     /// An experiment; the subject is its expid.
     Experiment,
     /// A job; the subject is the expid of its experiment.
@@ -23,9 +25,10 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Account,
         Self::Action,
+        Self::Dataset,
         Self::Experiment,
         Self::Job,
         Self::Run,
@@ -42,6 +45,7 @@ impl Topic {
         match self {
             Self::Account => "account",
             Self::Action => "action",
+            Self::Dataset => "dataset",
             Self::Experiment => "experiment",
             Self::Job => "job",
             Self::Run => "run",

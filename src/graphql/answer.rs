@@ -79,6 +79,8 @@ pub struct Answer {
     pub refusal: Option<Arc<[ServerError]>>,
     /// The code of the first error.
     pub(super) code: Option<&'static str>,
+    /// Nothing is told: whoever waits for an answer waits for the next.
+    pub(super) passed_over: bool,
 }
 
 impl Answer {
@@ -98,6 +100,15 @@ impl Answer {
             cursor: cursor.filter(|_| !refused).map(Into::into),
             refusal: refused.then(|| response.errors.as_slice().into()),
             code: response.errors.first().map(error::label),
+            passed_over: false,
+        }
+    }
+
+    /// No answer, to an event that is none for those who asked.
+    pub(super) fn passed_over() -> Self {
+        Self {
+            passed_over: true,
+            ..Self::new(&Response::new(Value::Null), None)
         }
     }
 

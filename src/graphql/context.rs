@@ -12,6 +12,7 @@ use crate::auth::token::TokenKeys;
 use crate::auth::viewer::ViewerUser;
 use crate::auth::{ProtectionLevel, Viewer};
 use crate::database::Database;
+use crate::datasets::readers::StorageSettings;
 use crate::events::Feed;
 use crate::experiments::actions::Actions;
 use crate::experiments::read::user_metrics::Installation;
@@ -29,6 +30,8 @@ pub struct Services {
     pub reports: Reports,
     /// Where actions are asked for.
     pub actions: Actions,
+    /// The folders and buckets with datasets that may be read.
+    pub storage: Arc<StorageSettings>,
     /// The keys of tokens.
     pub keys: Arc<TokenKeys>,
     /// What needs a token.

@@ -25,6 +25,8 @@ pub enum GlobalId {
     Worker(String),
     /// An action by number.
     Action(i64),
+    /// A dataset by its URI.
+    Dataset(String),
 }
 
 impl GlobalId {
@@ -44,6 +46,7 @@ impl GlobalId {
             Self::ApiKey(id) => vec!["ApiKey".to_owned(), id.to_string()],
             Self::Worker(name) => vec!["Worker".to_owned(), name.clone()],
             Self::Action(id) => vec!["Action".to_owned(), id.to_string()],
+            Self::Dataset(uri) => vec!["Dataset".to_owned(), uri.clone()],
         };
         ID(BASE64_URL_SAFE_NO_PAD.encode(parts.join(&SEPARATOR.to_string())))
     }
@@ -67,6 +70,7 @@ impl GlobalId {
             ["ApiKey", id] => Some(Self::ApiKey(id.parse().ok()?)),
             ["Worker", name] => Some(Self::Worker((*name).to_owned())),
             ["Action", id] => Some(Self::Action(id.parse().ok()?)),
+            ["Dataset", uri] => Some(Self::Dataset((*uri).to_owned())),
             _ => None,
         }
     }
@@ -86,6 +90,7 @@ mod tests {
             GlobalId::ApiKey(7),
             GlobalId::Worker("autosubmit-mirror-1".into()),
             GlobalId::Action(7),
+            GlobalId::Dataset("s3://bucket/uuid".into()),
         ] {
             assert_eq!(GlobalId::decode(&id.encode()), Some(id));
         }

@@ -74,6 +74,14 @@ impl Level {
         Arc::new(Self::unshared(parents, experiments, None))
     }
 
+    /// A level of the rows with these ids, some of which may be there more than once.
+    pub fn of_rows(ids: impl Iterator<Item = i64>) -> Arc<Self> {
+        let mut ids: Vec<i64> = ids.collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Self::new(ids, Vec::new())
+    }
+
     /// A level that keeps the rows of its parents at hand, for lists of children that may be among them.
     pub fn with_rows<R>(parents: Vec<i64>, experiments: Vec<i64>, rows: R) -> Arc<Self>
     where

@@ -8,6 +8,7 @@
 
 mod group;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tokio::time::sleep;
 use self::group::{Group, Groups};
 use super::answer::Answer;
 use super::context::{ContextExt, failed};
+use super::datasets::DATASET_UPDATES;
 use super::document::Prepared;
 use super::engine::{Caller, Engine, ErasedSchema, ResumeFrom};
 use super::error::{self, ErrorCode};
@@ -28,7 +30,7 @@ use crate::events::{Event, Feed, Filter, Follower, Lost, Start};
 
 /// Fields that tell each viewer something else, whatever their rights: what stands in an update below one of them is made
 /// for its subscriber alone.
-const PERSONAL: [&str; 1] = ["actions"];
+const PERSONAL: [&str; 2] = ["actions", DATASET_UPDATES];
 
 /// How long to wait before asking again what the database could not answer.
 const RETRY: Duration = Duration::from_secs(1);
@@ -38,8 +40,12 @@ pub enum Stage {
     /// To find out what to follow.
     Begin(Mutex<Option<Follower>>),
     /// To tell this event to those who listen for what passes this filter.
-    Tell(Arc<Event>, Arc<Filter>),
+    Tell(Arc<Event>, Arc<Filter>, PassedOver),
 }
+
+/// Whether an event is none that this subscriber is told.
+#[derive(Default)]
+pub struct PassedOver(AtomicBool);
 
 /// For the fields of the root of subscriptions.
 pub trait Updates {
@@ -53,6 +59,9 @@ pub trait Updates {
 
     /// What the subscribers listen for whom an event is told; none: there is no event yet.
     fn followed(&self) -> Option<&Filter>;
+
+    /// Ends the field: the subscriber is not told of this event, and waits for the next.
+    fn pass_over(&self) -> async_graphql::Error;
 }
 
 impl Updates for Context<'_> {
@@ -63,7 +72,7 @@ impl Updates for Context<'_> {
     ) -> async_graphql::Result<Arc<Event>> {
         let stage = self.data::<Arc<Stage>>();
         let slot = match &**stage.map_err(|error| error::internal(error.message))? {
-            Stage::Tell(event, _) => return Ok(Arc::clone(event)),
+            Stage::Tell(event, ..) => return Ok(Arc::clone(event)),
             Stage::Begin(slot) => slot,
         };
         // No subject has one, and PostgreSQL cannot compare with it.
@@ -84,9 +93,16 @@ impl Updates for Context<'_> {
 
     fn followed(&self) -> Option<&Filter> {
         match &**self.data_opt::<Arc<Stage>>()? {
-            Stage::Tell(_, filter) => Some(filter),
+            Stage::Tell(_, filter, _) => Some(filter),
             Stage::Begin(_) => None,
         }
+    }
+
+    fn pass_over(&self) -> async_graphql::Error {
+        if let Ok(Stage::Tell(_, _, passed_over)) = self.data::<Arc<Stage>>().map(AsRef::as_ref) {
+            passed_over.0.store(true, Ordering::Relaxed);
+        }
+        ErrorCode::Internal.error("this event is not told")
     }
 }
 
@@ -214,6 +230,16 @@ struct Member {
 impl Member {
     /// The next answer; the last one is an error.
     async fn next(&mut self) -> Result<Answer, Answer> {
+        loop {
+            let answer = self.told().await?;
+            if !answer.passed_over {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// What it is told of the next event.
+    async fn told(&mut self) -> Result<Answer, Answer> {
         let event = match self.follower.next().await {
             Ok(event) => event,
             Err(reason) => {
@@ -258,7 +284,7 @@ impl Member {
         self.group = Some((rights, group));
     }
 
-    /// What the answers for this viewer depend on.
+    /// What of the rights of a viewer makes a difference here.
     fn rights_of(&self, viewer: &Viewer) -> Rights {
         if self.is_personal {
             viewer.own_rights()

@@ -9,7 +9,7 @@ use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use super::context::failed;
 use crate::auth::accounts;
 use crate::database::Database;
-use crate::entity::{action_right, api_key, base_uri_grant, user};
+use crate::entity::{action_right, api_key, user};
 use crate::experiments::actions::rights;
 use crate::experiments::read::{self, logs::RootFolders};
 use crate::experiments::readers::SourceError;
@@ -159,7 +159,7 @@ impl Loader<KeysOf> for Users {
 }
 
 impl Loader<GrantsOf> for Users {
-    type Value = Vec<base_uri_grant::Model>;
+    type Value = Vec<accounts::Grant>;
     type Error = LoadError;
 
     async fn load(&self, users: &[GrantsOf]) -> Result<HashMap<GrantsOf, Self::Value>, LoadError> {

@@ -8,13 +8,16 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 use super::accounts::{ApiKey, User};
 use super::actions::Action;
 use super::context::{ContextExt, failed};
+use super::datasets::Dataset;
 use super::error::ErrorCode;
 use super::experiments::{Experiment, ExperimentRun, Job};
 use super::id::GlobalId;
+use super::level::Level;
 use super::workers::Worker;
 use crate::auth::accounts;
 use crate::database::Database;
-use crate::entity::{action, experiment, experiment_run, job};
+use crate::datasets::read::{Reader, datasets as datasets_read};
+use crate::entity::{action, dataset, experiment, experiment_run, job};
 use crate::experiments::actions::{self, read::Whose};
 use crate::experiments::read;
 use crate::workers;
@@ -42,6 +45,8 @@ pub enum Node {
     Worker(Worker),
     /// Something that a person had Autosubmit do.
     Action(Action),
+    /// A dataset.
+    Dataset(Dataset),
 }
 
 /// How many ids `nodes` takes at most.
@@ -87,6 +92,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let runs = runs(database, &ids, row_of).await?;
     let workers = workers(database, &ids).await?;
     let actions = actions(ctx, &ids).await?;
+    let datasets = datasets(ctx, &ids).await?;
     let mut found = Vec::with_capacity(ids.len());
     for id in &ids {
         found.push(match id {
@@ -104,6 +110,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
             Some(GlobalId::ApiKey(id)) => api_key(ctx, *id).await?.map(Node::ApiKey),
             Some(GlobalId::Worker(name)) => workers.get(name).cloned().map(Node::Worker),
             Some(GlobalId::Action(id)) => actions.get(id).cloned().map(Node::Action),
+            Some(GlobalId::Dataset(uri)) => datasets.get(uri).cloned().map(Node::Dataset),
         });
     }
     Ok(found)
@@ -121,9 +128,11 @@ async fn experiments(
             GlobalId::Experiment(expid)
             | GlobalId::Job(expid, _)
             | GlobalId::ExperimentRun(expid, _) => Some(expid.as_str()),
-            GlobalId::User(_) | GlobalId::ApiKey(_) | GlobalId::Worker(_) | GlobalId::Action(_) => {
-                None
-            }
+            GlobalId::User(_)
+            | GlobalId::ApiKey(_)
+            | GlobalId::Worker(_)
+            | GlobalId::Action(_)
+            | GlobalId::Dataset(_) => None,
         })
         .collect();
     expids.sort_unstable();
@@ -213,6 +222,24 @@ async fn actions(ctx: &Context<'_>, ids: &[Option<GlobalId>]) -> Result<HashMap<
     let found = actions::read::by_ids(ctx.database()?, Whose::seen_by(viewer), &numbers).await;
     let numbered = |row: Arc<action::Model>| (row.id, Action(row));
     Ok(found.map_err(failed)?.into_iter().map(numbered).collect())
+}
+
+/// The datasets that the ids name and that the viewer may see, by URI.
+async fn datasets(ctx: &Context<'_>, ids: &[Option<GlobalId>]) -> Result<HashMap<String, Dataset>> {
+    let uris = ids.iter().flatten().filter_map(|id| match id {
+        GlobalId::Dataset(uri) => Some(uri.clone()),
+        _ => None,
+    });
+    let uris: Vec<String> = uris.collect();
+    if uris.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let reader = Reader::of(ctx.viewer()?);
+    let rows = datasets_read::by_uris(ctx.database()?, reader, &uris).await;
+    let rows = rows.map_err(failed)?;
+    let level = Level::new(rows.iter().map(|row| row.id).collect(), Vec::new());
+    let named = |row: Arc<dataset::Model>| (row.uri.clone(), Dataset::on_level(row, &level));
+    Ok(rows.into_iter().map(named).collect())
 }
 
 /// A user, for that user and for administrators.

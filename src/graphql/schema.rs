@@ -16,6 +16,7 @@ use futures_util::{FutureExt, StreamExt};
 use super::accounts::{AccountsMutation, AccountsQuery};
 use super::actions::{ActionRightsMutation, ActionUpdates, ActionsMutation, ActionsQuery};
 use super::context::{Budget, Services};
+use super::datasets::{DatasetUpdates, DatasetsMutation, DatasetsQuery};
 use super::document::Prepared;
 use super::engine::RequestContext;
 use super::events::{self, EventUpdates, EventsQuery, SnapshotPosition};
@@ -37,6 +38,7 @@ pub struct Query(
     AccountsQuery,
     ExperimentsQuery,
     ActionsQuery,
+    DatasetsQuery,
     WorkersQuery,
 );
 
@@ -47,6 +49,7 @@ pub struct Mutation(
     ReportsMutation,
     ActionsMutation,
     ActionRightsMutation,
+    DatasetsMutation,
     WorkersMutation,
 );
 
@@ -58,6 +61,7 @@ pub struct Updates(
     ExperimentUpdates,
     ReportUpdates,
     ActionUpdates,
+    DatasetUpdates,
     WorkerUpdates,
 );
 

@@ -177,6 +177,7 @@ impl Lab {
             feed: feed.clone(),
             keys: Arc::new(keys),
             protection: ProtectionLevel::All,
+            storage: Arc::default(),
             installation: None,
         };
         let guard = Guard::new(database, Arc::clone(&services.keys), feed);

@@ -446,7 +446,7 @@ async fn five_gigabytes_cost_no_memory() {
     file.set_len(SIZE - 4).expect("a sparse file");
     append(&mut file, b"end\n");
     let server = lab.serve_signed_in().await;
-    let client = reqwest::Client::new();
+    let client = crate::support::client::http();
     let head = client
         .head(server.url(&log("huge.out")))
         .bearer_auth(server.token())

@@ -97,7 +97,7 @@ async fn large_and_deep_bodies_are_refused_by_their_code() {
     let server = lab.serve_signed_in().await;
     let bearer = format!("Bearer {}", server.token());
     let send = async |body: reqwest::Body| {
-        let request = reqwest::Client::new()
+        let request = crate::support::client::http()
             .post(server.url("/graphql"))
             .header(CONTENT_TYPE, JSON)
             .header("accept", GRAPHQL)

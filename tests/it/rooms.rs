@@ -43,6 +43,30 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &["crate::graphql", "crate::http", "async_graphql", "axum"],
     ),
     (
+        "datasets/readers",
+        &[
+            "crate::database",
+            "crate::entity",
+            "crate::experiments",
+            "crate::graphql",
+            "crate::http",
+            "sea_orm",
+            "async_graphql",
+            "axum",
+        ],
+    ),
+    (
+        "datasets",
+        &[
+            "crate::experiments",
+            "crate::graphql",
+            "crate::http",
+            "async_graphql",
+            "axum",
+        ],
+    ),
+    ("yaml", &["crate::"]),
+    (
         "events",
         &["crate::graphql", "crate::http", "async_graphql", "axum"],
     ),

@@ -4,6 +4,7 @@ use async_graphql::{ComplexObject, Context, ID, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use macros::row;
 
+use crate::auth::accounts;
 use crate::entity;
 use crate::graphql::actions::ActionRight;
 use crate::graphql::connection::connection;
@@ -65,7 +66,8 @@ impl User {
     /// What this user may do with the datasets of which base URIs.
     async fn grants(&self, ctx: &Context<'_>) -> Result<Vec<BaseUriGrant>> {
         let grants = ctx.loaders()?.users().load_one(GrantsOf(self.0.id)).await?;
-        let grant = |row: entity::base_uri_grant::Model| BaseUriGrant {
+        let grant = |row: accounts::Grant| BaseUriGrant {
+            username: self.0.username.clone(),
             base_uri: row.base_uri,
             can_search: row.can_search,
             can_register: row.can_register,
@@ -88,14 +90,40 @@ impl User {
 }
 
 /// What a user may do with the datasets below a base URI.
-#[derive(Clone, SimpleObject)]
+#[derive(Clone)]
 pub struct BaseUriGrant {
-    /// The base URI, such as `s3://bucket`.
-    base_uri: String,
+    /// Who.
+    pub username: String,
+    /// Where.
+    pub base_uri: String,
     /// May find and read its datasets.
-    can_search: bool,
+    pub can_search: bool,
     /// May register datasets there.
-    can_register: bool,
+    pub can_register: bool,
+}
+
+/// What a user may do with the datasets below a base URI.
+#[row]
+impl BaseUriGrant {
+    /// Who.
+    fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// The base URI, such as `s3://bucket`.
+    fn base_uri(&self) -> &str {
+        &self.base_uri
+    }
+
+    /// May find and read its datasets.
+    fn can_search(&self) -> bool {
+        self.can_search
+    }
+
+    /// May register datasets there, and change and delete those that are.
+    fn can_register(&self) -> bool {
+        self.can_register
+    }
 }
 
 /// A long-lived secret of a user, for scripts. The secret itself is shown only once, when the key is made.

@@ -12,9 +12,10 @@ use crate::experiments::actions::{self, read, state};
 use crate::experiments::read::experiments;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
-use crate::graphql::experiments::{Experiment, JsonText};
+use crate::graphql::experiments::Experiment;
 use crate::graphql::id::GlobalId;
 use crate::graphql::json::json_enums;
+use crate::graphql::json_text::JsonText;
 use crate::graphql::number::{count, int};
 use crate::time::from_millis;
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_graphql::{Context, Error, Object, Result, SimpleObject};
 use tokio::sync::OnceCell;
 
-use super::json_text::JsonText;
 use crate::database::Database;
 use crate::entity::experiment;
 use crate::experiments::configuration;
@@ -14,6 +13,7 @@ use crate::experiments::read::configurations::{self, OfFiles, Packed};
 use crate::failure::Failure;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ErrorCode, internal};
+use crate::graphql::json_text::JsonText;
 use crate::graphql::level::{ChildList, Level};
 
 /// What reading the files of an experiment takes of the budget of an operation: so one operation reads those of a hundred

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::time::{Instant, sleep};
 
-use super::{Live, RETRY, Stage, lock, refuse};
+use super::{Live, PassedOver, RETRY, Stage, lock, refuse};
 use crate::auth::viewer::{Rights, Viewer};
 use crate::events::{Event, Filter, Follower, Relay};
 use crate::graphql::answer::Answer;
@@ -211,8 +211,14 @@ async fn tell(
     loop {
         attempts += 1;
         let began = Instant::now();
-        let stage = Arc::new(Stage::Tell(Arc::clone(event), Arc::clone(filter)));
-        let mut response = engine.execute_update(operation, viewer, None, stage).await;
+        let stage = Stage::Tell(Arc::clone(event), Arc::clone(filter), PassedOver::default());
+        let stage = Arc::new(stage);
+        let telling = engine.execute_update(operation, viewer, None, Arc::clone(&stage));
+        let mut response = telling.await;
+        if matches!(&*stage, Stage::Tell(_, _, passed_over) if passed_over.0.load(Ordering::Relaxed))
+        {
+            return Answer::passed_over();
+        }
         if is_forbidden(&response) {
             refuse(&mut response);
         }

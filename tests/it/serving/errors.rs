@@ -95,7 +95,7 @@ async fn operations_wait_for_their_turn_only_so_long() {
     let server = start(http, engine).await;
     let holder = {
         let url = server.url("/graphql?query=%7Bstuck%7D");
-        tokio::spawn(async move { reqwest::get(url).await })
+        tokio::spawn(async move { crate::support::client::http().get(url).send().await })
     };
     server.quiet.wait_for(1).await;
     let (status, answer) = ask(&server, "{ hello }").await;

@@ -38,7 +38,7 @@ async fn the_form_of_the_answer_follows_accept() {
 #[tokio::test]
 async fn only_json_bodies_are_read() {
     let server = start(quick().0, quick().1).await;
-    let client = reqwest::Client::new();
+    let client = crate::support::client::http();
     for (media, status) in [
         ("application/json", 200),
         ("application/json; charset=UTF-8", 200),
@@ -60,7 +60,7 @@ async fn only_json_bodies_are_read() {
 #[tokio::test]
 async fn malformed_requests_are_400_under_every_form() {
     let server = start(quick().0, quick().1).await;
-    let client = reqwest::Client::new();
+    let client = crate::support::client::http();
     let deep = format!(
         r#"{{ "query": "{{ hello }}", "variables": {{ "a": {}{} }} }}"#,
         "[".repeat(5_000),
@@ -130,7 +130,7 @@ async fn get_runs_queries_only() {
 #[tokio::test]
 async fn other_methods_are_told_what_is_allowed() {
     let server = start(quick().0, quick().1).await;
-    let client = reqwest::Client::new();
+    let client = crate::support::client::http();
     for method in [reqwest::Method::PUT, reqwest::Method::DELETE] {
         let response = client
             .request(method, server.url("/graphql"))
@@ -229,7 +229,7 @@ async fn large_and_slow_bodies_are_cut() {
             .map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec()))
             .collect::<Vec<_>>(),
     );
-    let response = reqwest::Client::new()
+    let response = crate::support::client::http()
         .post(server.url("/graphql"))
         .header("content-type", JSON)
         .body(reqwest::Body::wrap_stream(chunks))
@@ -264,7 +264,7 @@ async fn other_origins_are_let_in_by_name() {
         let headers = response.headers();
         assert_eq!(header(headers, "access-control-allow-origin"), allowed);
     }
-    let preflight = reqwest::Client::new()
+    let preflight = crate::support::client::http()
         .request(reqwest::Method::OPTIONS, server.url("/graphql"))
         .header("origin", "https://lab.example")
         .header("access-control-request-method", "POST")

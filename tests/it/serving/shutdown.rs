@@ -26,7 +26,16 @@ async fn sockets_and_streams_are_told_to_go_and_requests_finish() {
     read_events(&mut stream, "\n\n").await;
     let running = {
         let url = server.url("/graphql?query=%7Bstuck%7D");
-        tokio::spawn(async move { reqwest::get(url).await.unwrap().text().await.unwrap() })
+        tokio::spawn(async move {
+            crate::support::client::http()
+                .get(url)
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap()
+        })
     };
     server.quiet.wait_for(3).await;
 
@@ -40,7 +49,9 @@ async fn sockets_and_streams_are_told_to_go_and_requests_finish() {
         .unwrap()
         .unwrap();
     assert!(
-        reqwest::get(format!("http://{}/health", server.address))
+        crate::support::client::http()
+            .get(format!("http://{}/health", server.address))
+            .send()
             .await
             .is_err()
     );
@@ -53,7 +64,7 @@ async fn what_does_not_end_is_cut_at_the_deadline() {
     engine.query_timeout = Duration::from_hours(1);
     let server = start(http, engine).await;
     let url = server.url("/graphql?query=%7Bstuck%7D");
-    let running = tokio::spawn(reqwest::get(url));
+    let running = tokio::spawn(crate::support::client::http().get(url).send());
     server.quiet.wait_for(1).await;
     server.shutdown.cancel();
     timeout(Duration::from_secs(10), server.ended)

@@ -22,13 +22,25 @@ pub trait Address {
     }
 }
 
+/// What clients are made from. Storage needs TLS, and brings it to every client of the process; the tests' own speak to
+/// this machine alone, but want a provider nevertheless.
+pub fn http_builder() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
+/// A client.
+pub fn http() -> reqwest::Client {
+    http_builder().build().unwrap()
+}
+
 pub async fn post(
     server: &impl Address,
     accept: &str,
     headers: &[(&str, &str)],
     body: Value,
 ) -> Response {
-    let mut request = reqwest::Client::new()
+    let mut request = http()
         .post(server.url("/graphql"))
         .header("accept", accept)
         .header("content-type", "application/json")
@@ -40,7 +52,7 @@ pub async fn post(
 }
 
 pub async fn get(server: &impl Address, path: &str, headers: &[(&str, &str)]) -> Response {
-    let client = reqwest::Client::builder()
+    let client = http_builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();

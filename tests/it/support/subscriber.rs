@@ -287,7 +287,7 @@ async fn stream(
     request: Value,
     after: &str,
 ) -> Result<Connection, End> {
-    let mut post = reqwest::Client::new()
+    let mut post = super::client::http()
         .post(format!("http://{address}/graphql"))
         .header("accept", EVENTS)
         .header("content-type", "application/json")

@@ -6,14 +6,22 @@ use bytes::Bytes;
 use crate::graphql::json::Json;
 use crate::graphql::rows::Below;
 
-/// Any JSON value, as it is and not as text in text. It is found in answers only.
-#[derive(Clone)]
+/// Any JSON value, as it is and not as text in text.
+#[derive(Clone, Debug)]
 pub struct JsonText(Bytes);
 
 impl JsonText {
     /// JSON that has been written already.
     pub fn written(json: impl Into<Bytes>) -> Self {
         Self(json.into())
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// If what was written is no JSON.
+    pub fn value(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::from_slice(&self.0)
     }
 
     /// How many bytes it has.
@@ -28,11 +36,13 @@ impl From<&serde_json::Value> for JsonText {
     }
 }
 
-/// Any JSON value, as it is and not as text in text. It is found in answers only.
+/// Any JSON value, as it is and not as text in text.
 #[Scalar(name = "JSON")]
 impl ScalarType for JsonText {
-    fn parse(_: Value) -> InputValueResult<Self> {
-        Err(InputValueError::custom("JSON is found in answers only"))
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let value = value.into_json();
+        let value = value.map_err(|_| InputValueError::custom("this is no JSON"))?;
+        Ok(Self::from(&value))
     }
 
     fn to_value(&self) -> Value {

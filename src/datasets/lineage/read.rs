@@ -1,0 +1,153 @@
+//! One step along links.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, JoinType, Order, Query};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::database::{Database, is_one_of, is_one_of_texts};
+use crate::datasets::read::Reader;
+use crate::entity::dataset::{Column, Entity, Model};
+use crate::entity::dataset_link;
+use crate::failure::Failure;
+use crate::narrow::{self, Columns};
+
+/// How many datasets are told at most, of all that are asked for together.
+const MOST: u64 = 10_000;
+
+/// The columns by which datasets are told apart and chosen.
+fn always() -> Columns<Model> {
+    Columns::of(&[Column::Id, Column::BaseUriId, Column::Uri, Column::Uuid])
+}
+
+/// What a dataset was derived from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its UUID.
+    pub uuid: String,
+    /// The dependency keys at which it is named.
+    pub keys: Vec<String>,
+}
+
+/// The parents of each of these datasets, by UUID. Whoever asks has found that the datasets may be seen.
+pub async fn parents(
+    database: &Database,
+    datasets: &[i64],
+) -> Result<HashMap<i64, Vec<Parent>>, Failure> {
+    use dataset_link::Column::{DatasetId, DependencyKey, Parent as OfParent};
+    let links: Vec<(i64, String, String)> = dataset_link::Entity::find()
+        .select_only()
+        .columns([DatasetId, OfParent, DependencyKey])
+        .filter(is_one_of(database, DatasetId.as_column_ref(), datasets))
+        .order_by_asc(OfParent)
+        .order_by_asc(DependencyKey)
+        .into_tuple()
+        .all(database.read())
+        .await?;
+    let mut parents: HashMap<i64, Vec<Parent>> = HashMap::new();
+    for (dataset, uuid, key) in links {
+        let of = parents.entry(dataset).or_default();
+        match of.last_mut() {
+            Some(parent) if parent.uuid == uuid => parent.keys.push(key),
+            _ => of.push(Parent {
+                uuid,
+                keys: vec![key],
+            }),
+        }
+    }
+    Ok(parents)
+}
+
+/// Datasets by UUID. There may be several copies of one.
+#[derive(Clone, Debug, Default)]
+pub struct ByUuid(BTreeMap<String, Vec<Arc<Model>>>);
+
+impl ByUuid {
+    /// The one with this UUID: of several the one in this base URI, else the first by URI.
+    pub fn near(&self, uuid: &str, base_uri: i64) -> Option<&Arc<Model>> {
+        let copies = self.0.get(uuid)?;
+        let near = copies.iter().find(|row| row.base_uri_id == base_uri);
+        near.or_else(|| copies.first())
+    }
+
+    /// All of them.
+    pub fn rows(&self) -> impl Iterator<Item = &Arc<Model>> {
+        self.0.values().flatten()
+    }
+}
+
+/// These columns of the datasets with these UUIDs that this reader may see.
+pub async fn by_uuids(
+    database: &Database,
+    reader: Reader,
+    uuids: &[String],
+    columns: Columns<Model>,
+) -> Result<ByUuid, Failure> {
+    let columns = columns.and(always());
+    let condition = Condition::all()
+        .add(is_one_of_texts(
+            database,
+            Column::Uuid.as_column_ref(),
+            uuids,
+        ))
+        .add(reader.may_see());
+    let mut query = narrow::select::<Entity>(condition, columns);
+    query
+        .order_by(Column::Uuid, Order::Asc)
+        .order_by(Column::Uri, Order::Asc)
+        .limit(MOST);
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    for row in narrow::all::<Model>(database, &query, columns).await? {
+        found.entry(row.uuid.clone()).or_default().push(row);
+    }
+    Ok(ByUuid(found))
+}
+
+/// These columns of the datasets that were derived from each of these datasets, or from copies of it, and that this reader may
+/// see, by URI.
+pub async fn derivatives(
+    database: &Database,
+    reader: Reader,
+    datasets: &[i64],
+    columns: Columns<Model>,
+) -> Result<HashMap<i64, Vec<Arc<Model>>>, Failure> {
+    use dataset_link::Column::{DatasetId, Parent as OfParent};
+    let columns = columns.and(always());
+    let original = Alias::new("original");
+    let of = |column: Column| Expr::col((original.clone(), column));
+    let link = |column: dataset_link::Column| Expr::col((dataset_link::Entity, column));
+    let derived = |column: Column| Expr::col((Entity, column));
+    let mut query = Query::select();
+    query
+        .expr(of(Column::Id))
+        .exprs(columns.iter().map(derived))
+        .from_as(Entity, original.clone())
+        .join(
+            JoinType::InnerJoin,
+            dataset_link::Entity,
+            link(OfParent).equals((original.clone(), Column::Uuid)),
+        )
+        .join(
+            JoinType::InnerJoin,
+            Entity,
+            derived(Column::Id).equals((dataset_link::Entity, DatasetId)),
+        )
+        .and_where(is_one_of(
+            database,
+            (original.clone(), Column::Id),
+            datasets,
+        ))
+        .and_where(reader.may_see())
+        .order_by((Entity, Column::Uri), Order::Asc)
+        .limit(MOST);
+    let mut derivatives: HashMap<i64, Vec<Arc<Model>>> = HashMap::new();
+    // One that names its parent at several keys comes several times.
+    let mut seen = HashSet::new();
+    for (dataset, row) in narrow::pairs::<Model>(database, &query, columns).await? {
+        if seen.insert((dataset, row.id)) {
+            derivatives.entry(dataset).or_default().push(row);
+        }
+    }
+    Ok(derivatives)
+}

@@ -1,0 +1,30 @@
+//! Readers of datasets as dtool writes them: bytes in, plain structs out.
+//!
+//! A reader knows neither labql's database nor its API. It trusts nothing that it reads and changes nothing. Folders and
+//! buckets are read through one interface, that of `object_store`.
+
+mod admin;
+mod base_uri;
+pub(in crate::datasets) mod beneath;
+mod bucket;
+mod content;
+mod dataset;
+mod folder;
+pub(in crate::datasets) mod layout;
+mod manifest;
+mod names;
+mod problem;
+mod readme;
+mod settings;
+mod store;
+mod time;
+
+pub use base_uri::{BaseUri, DatasetUri, MAX_URI, Place, UriError};
+pub use content::Part;
+pub use dataset::{Reading, Survey};
+pub use names::is_valid as is_valid_name;
+pub use object_store::GetRange;
+pub use problem::{Problem, ReadError, StoreError};
+pub use readme::parse as parse_readme;
+pub use settings::{BucketSettings, FolderSettings, Limits, StorageSettings};
+pub use store::{ItemContent, Store};

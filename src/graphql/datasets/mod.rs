@@ -1,0 +1,18 @@
+//! Datasets and the base URIs that they lie in.
+
+mod base_uri;
+mod dataset;
+mod filter;
+mod groups;
+mod lineage;
+mod manifest;
+mod mutation;
+mod overlay;
+mod query;
+mod signed;
+mod subscription;
+
+pub use dataset::Dataset;
+pub use mutation::DatasetsMutation;
+pub use query::DatasetsQuery;
+pub use subscription::{DATASET_UPDATES, DatasetUpdates};

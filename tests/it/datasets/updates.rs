@@ -1,0 +1,174 @@
+//! Changes of datasets are told to those who may search where they lie, and to nobody else.
+
+use serde_json::{Value, json};
+
+use super::{ADMIN, Register, info};
+use crate::support::{Lab, Socket};
+
+on_both_databases!(
+    each_is_told_of_what_they_may_see,
+    what_was_missed_is_told_by_the_rights_of_now,
+    only_what_was_asked_for,
+    the_log_itself_is_silent,
+);
+
+const UPDATES: &str = "subscription($filter: DatasetFilter, $after: String) {
+    datasetUpdates(filter: $filter, after: $after) { cursor kind dataset { uri name tags manifest { hashFunction } } }
+}";
+
+impl Register {
+    async fn listen(&self, who: &str, variables: Value) -> Socket {
+        let mut socket = Socket::signed_in(&self.server, self.token(who)).await;
+        let payload = json!({ "query": UPDATES, "variables": variables });
+        socket
+            .say(json!({ "type": "subscribe", "id": "1", "payload": payload }))
+            .await;
+        socket
+    }
+
+    /// The place in the log where it stands now: a subscription from here misses nothing that follows.
+    async fn cursor(&self) -> Value {
+        let data = self.data(ADMIN, "{ eventCursor }", json!({})).await;
+        data["eventCursor"].clone()
+    }
+}
+
+/// Kind and URI of the next update.
+async fn heard(socket: &mut Socket) -> (String, String) {
+    let message = socket.hear().await;
+    let update = &message["payload"]["data"]["datasetUpdates"];
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("{message}"))
+            .to_owned()
+    };
+    (text(&update["kind"]), text(&update["dataset"]["uri"]))
+}
+
+fn told(kind: &str, uri: &str) -> (String, String) {
+    (kind.to_owned(), uri.to_owned())
+}
+
+async fn each_is_told_of_what_they_may_see(lab: Lab) {
+    let register = Register::open(lab, &["ada", "bob"]).await;
+    register.base_uri("s3://a", &[("ada", true, true)]).await;
+    register
+        .base_uri("s3://b", &[("ada", true, true), ("bob", true, false)])
+        .await;
+    // Both ask for the same, twice: answers are shared by those who have one account.
+    let from = json!({ "after": register.cursor().await });
+    let mut listeners = Vec::new();
+    for who in ["ada", "bob", "ada", "bob"] {
+        listeners.push((who, register.listen(who, from.clone()).await));
+    }
+    register.registered("ada", &info("s3://a", "x", 1)).await;
+    register.registered("ada", &info("s3://b", "y", 2)).await;
+    register.registered("ada", &info("s3://a", "x", 1)).await;
+    register.delete("ada", "s3://b/y").await;
+    for (who, socket) in &mut listeners {
+        if *who == "ada" {
+            assert_eq!(heard(socket).await, told("REGISTERED", "s3://a/x"));
+        }
+        assert_eq!(heard(socket).await, told("REGISTERED", "s3://b/y"));
+        if *who == "ada" {
+            assert_eq!(heard(socket).await, told("UPDATED", "s3://a/x"));
+        }
+        assert_eq!(heard(socket).await, told("DELETED", "s3://b/y"));
+    }
+
+    // A right that is taken is taken from those who listen, too.
+    register.grant("bob", "s3://b", false, false).await;
+    register
+        .registered("ada", &info("s3://b", "hidden", 3))
+        .await;
+    register.grant("bob", "s3://a", true, false).await;
+    register
+        .registered("ada", &info("s3://a", "shown", 4))
+        .await;
+    for (who, socket) in &mut listeners {
+        if *who == "ada" {
+            assert_eq!(heard(socket).await, told("REGISTERED", "s3://b/hidden"));
+        }
+        assert_eq!(heard(socket).await, told("REGISTERED", "s3://a/shown"));
+    }
+}
+
+async fn what_was_missed_is_told_by_the_rights_of_now(lab: Lab) {
+    let register = Register::open(lab, &["ada", "bob"]).await;
+    register
+        .base_uri("s3://a", &[("ada", true, true), ("bob", true, false)])
+        .await;
+    register.base_uri("s3://b", &[("ada", true, true)]).await;
+    for (base, name, number) in [("s3://a", "x", 1), ("s3://b", "y", 2), ("s3://a", "z", 3)] {
+        register.registered("ada", &info(base, name, number)).await;
+    }
+    register.delete("ada", "s3://a/z").await;
+    register.grant("bob", "s3://a", false, false).await;
+    register.grant("bob", "s3://b", true, false).await;
+    let beginning = json!({ "after": "beginning" });
+    let mut socket = register.listen("bob", beginning.clone()).await;
+    assert_eq!(heard(&mut socket).await, told("REGISTERED", "s3://b/y"));
+    let mut socket = register.listen("ada", beginning.clone()).await;
+    for (kind, uri) in [
+        ("REGISTERED", "s3://a/x"),
+        ("REGISTERED", "s3://b/y"),
+        ("REGISTERED", "s3://a/z"),
+        ("DELETED", "s3://a/z"),
+    ] {
+        assert_eq!(heard(&mut socket).await, told(kind, uri));
+    }
+    // An administrator is told of nothing: what comes first is what was granted.
+    let mut socket = register.listen(ADMIN, beginning).await;
+    register.grant(ADMIN, "s3://b", true, false).await;
+    register.registered("ada", &info("s3://b", "last", 9)).await;
+    assert_eq!(heard(&mut socket).await.1[..6], *"s3://b");
+}
+
+async fn only_what_was_asked_for(lab: Lab) {
+    let register = Register::open(lab, &["ada"]).await;
+    register.base_uri("s3://a", &[("ada", true, true)]).await;
+    let after = register.cursor().await;
+    let mut tagged = register
+        .listen(
+            "ada",
+            json!({ "after": after, "filter": { "tags": ["x"] } }),
+        )
+        .await;
+    let mut other = register
+        .listen(
+            "ada",
+            json!({ "after": after, "filter": { "tags": ["y"] } }),
+        )
+        .await;
+    let mut sent = info("s3://a", "one", 1);
+    sent["tags"] = json!(["x"]);
+    register.registered("ada", &sent).await;
+    sent["tags"] = json!(["y"]);
+    register.registered("ada", &sent).await;
+    let change =
+        "mutation { updateDatasetTags(input: { uri: \"s3://a/one\", tags: [\"x\", \"y\"] }) {
+        errors { message }
+    } }";
+    register.data("ada", change, json!({})).await;
+    assert_eq!(heard(&mut tagged).await, told("REGISTERED", "s3://a/one"));
+    assert_eq!(heard(&mut tagged).await, told("UPDATED", "s3://a/one"));
+    assert_eq!(heard(&mut other).await, told("UPDATED", "s3://a/one"));
+    assert_eq!(heard(&mut other).await, told("UPDATED", "s3://a/one"));
+}
+
+async fn the_log_itself_is_silent(lab: Lab) {
+    let register = Register::open(lab, &["ada"]).await;
+    register.base_uri("s3://a", &[("ada", true, true)]).await;
+    register.registered("ada", &info("s3://a", "x", 1)).await;
+    for who in ["ada", ADMIN] {
+        let data = register
+            .data(
+                who,
+                "{ events { edges { node { subject topic } } } }",
+                json!({}),
+            )
+            .await;
+        assert!(!data.to_string().contains("s3://a/x"), "{data}");
+    }
+}

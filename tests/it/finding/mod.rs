@@ -1,0 +1,9 @@
+//! Datasets are found: by MongoDB's queries and by free text.
+
+mod goldens;
+mod mongo;
+mod reference;
+mod regex;
+mod sample;
+mod stores;
+mod text;
