@@ -14,7 +14,7 @@ use super::stores::Store;
 
 fn with_text(name: &str, readme: &str, annotations: serde_json::Value, tags: &[&str]) -> Document {
     let mut document = document(name, json!(null), annotations, tags);
-    document.readme.text = readme.to_owned();
+    readme.clone_into(&mut document.readme.text);
     document
 }
 
