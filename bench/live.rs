@@ -18,18 +18,15 @@
     clippy::cast_sign_loss
 )]
 
+mod server;
+
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::{SinkExt, StreamExt, stream};
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, interval, sleep, timeout};
@@ -37,7 +34,6 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-const PASSWORD: &str = "correct horse battery";
 const QUIET: &str = "subscription { experimentUpdates(expid: \"none\") { cursor } }";
 const SUBSCRIPTION: &str = "subscription { workerUpdates {
     cursor recordedAt worker { name kind status } changes
@@ -92,9 +88,9 @@ async fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let plan = Plan::read();
     let folder = tempfile::tempdir().unwrap();
-    let database = database(folder.path()).await;
-    let admin = prepare(folder.path(), &database);
-    let (mut server, address) = start(folder.path(), &database).await;
+    let database = server::database(folder.path()).await;
+    let admin = server::administrator(folder.path(), &database);
+    let (mut server, address) = server::start(folder.path(), &database).await;
     let pid = server.id().unwrap();
     let kind = database.split(':').next().unwrap_or_default();
     println!(
@@ -209,70 +205,6 @@ async fn main() {
 enum Reading {
     All,
     Quick,
-}
-
-/// A database of its own.
-async fn database(folder: &Path) -> String {
-    let Ok(server) = std::env::var("LABQL_TEST_POSTGRES") else {
-        return format!("sqlite:{}", folder.join("labql.db").display());
-    };
-    let name = format!("bench_{}", uuid::Uuid::now_v7().simple());
-    let connection = sea_orm::Database::connect(&server).await.unwrap();
-    let statement = format!("CREATE DATABASE {name}");
-    connection.execute_unprepared(&statement).await.unwrap();
-    let (server, _) = server.rsplit_once('/').unwrap();
-    format!("{server}/{name}")
-}
-
-fn labql(folder: &Path, database: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_labql"));
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .env("LABQL_DATA_DIR", folder)
-        .env("LABQL_DATABASE__URL", database)
-        .env("LABQL_HTTP__WEBSOCKET__MAX_SOCKETS", "20000")
-        .env("LABQL_LOG__FILTER", "warn");
-    command
-}
-
-/// An administrator's token.
-fn prepare(folder: &Path, database: &str) -> String {
-    let mut add = labql(folder, database, &["user", "add", "root", "--admin"]);
-    let mut add = add
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = add.stdin.take().unwrap();
-    stdin.write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
-    drop(stdin);
-    assert!(add.wait().unwrap().success());
-    let token = labql(folder, database, &["token", "root"])
-        .output()
-        .unwrap();
-    String::from_utf8(token.stdout).unwrap().trim().to_owned()
-}
-
-async fn start(folder: &Path, database: &str) -> (tokio::process::Child, String) {
-    let command = labql(folder, database, &["serve", "--listen", "127.0.0.1:0"]);
-    let mut server = tokio::process::Command::from(command)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    loop {
-        let line = lines
-            .next_line()
-            .await
-            .unwrap()
-            .expect("the server listens");
-        if let Some(url) = line.strip_prefix("endpoint:") {
-            let address = url.trim().trim_start_matches("http://");
-            return (server, address.trim_end_matches("/graphql").to_owned());
-        }
-    }
 }
 
 async fn connect(address: &str, token: &str, query: &str, sockets: usize) -> Vec<Socket> {

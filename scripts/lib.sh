@@ -20,6 +20,8 @@ labql=$CARGO_TARGET_DIR/debug/labql
 venv=$CARGO_TARGET_DIR/venv
 # shellcheck disable=SC2034
 venv_autosubmit=$CARGO_TARGET_DIR/venv-autosubmit
+# shellcheck disable=SC2034
+venv_dtool=$CARGO_TARGET_DIR/venv-dtool
 
 # at_least WANTED FOUND: compares dotted versions.
 at_least() { [[ $(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; }

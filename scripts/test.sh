@@ -117,8 +117,6 @@ if [[ -z ${LABQL_TEST_POSTGRES:-} ]]; then
   echo "a private server on ${LABQL_TEST_POSTGRES##*@}"
 fi
 export LABQL_TEST_POSTGRES
-# With dtool, and a server that speaks S3.
-export LABQL_TEST_PYTHON=$venv/bin/python
 
 say 'Rust tests'
 rust_tests

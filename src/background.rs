@@ -8,6 +8,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::database::Database;
+use crate::datasets::notifications::{Inbox, NotificationWork};
+use crate::datasets::sync::Indexer;
 use crate::events::Feed;
 use crate::experiments::actions::{self, Actions};
 use crate::experiments::sync::MirrorWork;
@@ -22,6 +24,7 @@ pub async fn works(
     config: &Config,
     database: &Database,
     feed: &Feed,
+    inbox: &Inbox,
 ) -> Result<Vec<Arc<dyn Work>>, Failure> {
     let mut works: Vec<Arc<dyn Work>> = Vec::new();
     let autosubmit = &config.autosubmit;
@@ -34,6 +37,16 @@ pub async fn works(
         retention: config.events.clone(),
         database: database.clone(),
     }));
+    if config.datasets.webhook.secret.is_some() {
+        works.push(Arc::new(NotificationWork {
+            indexer: Indexer {
+                database: database.clone(),
+                feed: feed.clone(),
+                storage: Arc::new(config.datasets.clone().into()),
+            },
+            inbox: inbox.clone(),
+        }));
+    }
     Ok(works)
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -145,6 +146,10 @@ pub struct DatabaseConfig {
     pub url: DatabaseUrl,
     /// Connections for reading (SQLite) or in all (PostgreSQL).
     pub max_connections: u32,
+    /// A statement that only reads and takes longer is stopped by the database. No less than `graphql.query_timeout`, or
+    /// queries fail before their time.
+    #[serde(with = "crate::human_duration")]
+    pub read_timeout: Duration,
 }
 
 /// The Autosubmit installation to mirror.
@@ -212,7 +217,8 @@ impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
             url: DatabaseUrl(String::new()),
-            max_connections: 8,
+            max_connections: 10,
+            read_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Connections to labql's own database: SQLite with one writer and pools of readers, or PostgreSQL with two pools.
 
+mod deadline;
 mod kept;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use sea_orm::{
     TransactionTrait, Value,
 };
 
+use self::deadline::{Deadline, Stops as _};
 pub use self::kept::Kept;
 use crate::config::DatabaseConfig;
 use crate::files;
@@ -87,17 +89,19 @@ impl Database {
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
         let url = config.url.expose();
         if url.starts_with("sqlite:") {
-            Self::connect_sqlite(url, config.max_connections).await
+            Self::connect_sqlite(url, config).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let (readers, others) = shares(config.max_connections);
-            let readers = connect(postgres(url, readers)).await?;
-            let pool = connect(postgres(url, others)).await?;
+            let others = (config.max_connections / 4).max(1);
+            let readers = config.max_connections.saturating_sub(2 * others);
+            let limit = config.read_timeout;
+            let pool = connect(postgres(url, readers, Some(limit))).await?;
             Ok(Self {
                 readers: Readers::Postgres(Kept::of(
-                    readers.get_postgres_connection_pool().clone(),
+                    pool.get_postgres_connection_pool().clone(),
+                    limit,
                 )),
-                read: pool.clone(),
-                write: pool,
+                read: connect(postgres(url, others, Some(limit))).await?,
+                write: connect(postgres(url, others, None)).await?,
             })
         } else {
             Err(DatabaseError::UnknownScheme)
@@ -106,7 +110,7 @@ impl Database {
 
     /// One connection writes, so that no writer ever waits for another with a stale snapshot, and pools of connections
     /// read beside it, which WAL allows.
-    async fn connect_sqlite(url: &str, readers: u32) -> Result<Self, DatabaseError> {
+    async fn connect_sqlite(url: &str, config: &DatabaseConfig) -> Result<Self, DatabaseError> {
         let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
         let path = path.split('?').next().unwrap_or(path);
         make_private(Path::new(path))
@@ -125,11 +129,20 @@ impl Database {
             pool.after_release(|connection, _| is_out_of_transaction(connection).boxed())
         });
         let write = connect(write).await?;
-        let (readers, others) = shares(readers);
-        let readers = connect(read_only(url, readers)).await?;
+        let others = (config.max_connections / 3).max(1);
+        let readers = config.max_connections.saturating_sub(others);
+        let limit = config.read_timeout;
+        let pool = connect(read_only(url, readers)).await?;
+        let mut read = read_only(url, others);
+        read.map_sqlx_sqlite_pool_opts(move |pool| {
+            pool.after_connect(move |connection, _| in_time(connection, limit).boxed())
+                .before_acquire(move |connection, _| {
+                    async move { in_time(connection, limit).await.map(|()| true) }.boxed()
+                })
+        });
         Ok(Self {
-            readers: Readers::Sqlite(Kept::of(readers.get_sqlite_connection_pool().clone())),
-            read: connect(read_only(url, others)).await?,
+            readers: Readers::Sqlite(Kept::of(pool.get_sqlite_connection_pool().clone(), limit)),
+            read: connect(read).await?,
             write,
         })
     }
@@ -332,10 +345,25 @@ async fn is_out_of_transaction(connection: &mut SqliteConnection) -> Result<bool
 }
 
 /// Has PostgreSQL plan a prepared statement once and not for each of its values: each of our statements has an index that
-/// serves it whatever they are, and planning takes longer than reading a page.
-async fn plan_once(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+/// serves it whatever they are, and planning takes longer than reading a page. And has it stop each statement at the limit.
+async fn prepare(
+    connection: &mut PgConnection,
+    limit: Option<Duration>,
+) -> Result<(), sqlx::Error> {
     let set = sqlx::query("SET plan_cache_mode = force_generic_plan");
-    set.execute(connection).await.map(drop)
+    set.execute(&mut *connection).await?;
+    if let Some(limit) = limit {
+        // 0 would be no limit.
+        let limit = sqlx::query("SELECT set_config('statement_timeout', $1, false)")
+            .bind(limit.as_millis().max(1).to_string());
+        limit.execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Has SQLite stop a statement that still runs after this time. A connection of a pool is taken for one statement.
+async fn in_time(connection: &mut SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    Sqlite::keep_to(connection, Deadline::after(limit)).await
 }
 
 async fn ensure_schema<'c, C>(connection: &'c C, upgrade: bool) -> Result<(), DatabaseError>
@@ -372,20 +400,13 @@ async fn applied_names(connection: &impl ConnectionTrait) -> Result<Vec<String>,
     Ok(models.into_iter().map(|model| model.version).collect())
 }
 
-/// How many connections of so many are for statements that are read row by row, and how many for all else; one at least
-/// for each.
-fn shares(connections: u32) -> (u32, u32) {
-    let others = (connections / 3).max(1);
-    (connections.saturating_sub(others).max(1), others)
-}
-
-fn postgres(url: &str, connections: u32) -> ConnectOptions {
+fn postgres(url: &str, connections: u32, limit: Option<Duration>) -> ConnectOptions {
     let mut options = options(url, connections);
     options
         .set_application_name("labql")
         .test_before_acquire_if_idle_for(IDLE_BEFORE_TEST)
-        .map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_connect(|connection, _| plan_once(connection).boxed())
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            pool.after_connect(move |connection, _| prepare(connection, limit).boxed())
         });
     options
 }
@@ -416,8 +437,16 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
     let mut connection = sea_orm::Database::connect(options).await?;
-    connection.set_metric_callback(|info| count_statement(info.elapsed));
+    connection.set_metric_callback(|info| {
+        tell_statement(&info.statement.sql);
+        count_statement(info.elapsed);
+    });
     Ok(connection)
+}
+
+/// Tells whoever follows the log at `labql::sql=trace` of a statement; not of its values, which may be secrets.
+pub fn tell_statement(sql: &str) {
+    tracing::trace!(target: "labql::sql", sql);
 }
 
 /// Counts a statement that took so long.

@@ -5,6 +5,10 @@ use std::fmt::Display;
 use sea_orm::sqlx::{self, sqlite::SqliteError};
 use sea_orm::{DbErr, RuntimeErr};
 
+/// The error of a statement whose rows have too much of long texts; it comes as one of the database.
+pub(crate) const TOO_LONG: &str =
+    "the READMEs and annotations that are asked for have more than 64 MiB; ask for fewer";
+
 /// A failure that the caller can do something about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -29,6 +33,8 @@ pub enum RejectionCode {
     Unauthenticated,
     /// Too many attempts, or too much under way.
     RateLimited,
+    /// It is more than an answer may have.
+    TooComplex,
 }
 
 /// Why a domain function failed.
@@ -38,6 +44,8 @@ pub enum Failure {
     Rejected(Rejection),
     /// The database cannot be reached: told to the log; the caller may try again.
     Unavailable(String),
+    /// The database stopped a statement that took too long: told to the log; the caller may ask for less.
+    TooSlow(String),
     /// A source that is mirrored cannot be reached: told to the log; the caller may try again.
     SourceUnavailable(String),
     /// The database takes nothing that is written, mostly because its disk is full: told to the log; the caller may try
@@ -66,6 +74,11 @@ impl Failure {
         Self::rejected(RejectionCode::BadInput, Some(field), message)
     }
 
+    /// More is asked for than an answer may have.
+    pub fn too_complex(message: impl Into<String>) -> Self {
+        Self::rejected(RejectionCode::TooComplex, None, message)
+    }
+
     /// A failure of our own.
     pub fn internal(inside: impl Display) -> Self {
         Self::Internal(inside.to_string())
@@ -80,9 +93,13 @@ impl From<tokio::task::JoinError> for Failure {
 
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
+        if matches!(&error, DbErr::Custom(message) if message == TOO_LONG) {
+            return Self::too_complex(TOO_LONG);
+        }
         match Outage::of(&error) {
             Some(Outage::Unreachable) => Self::Unavailable(error.to_string()),
             Some(Outage::Unwritable) => Self::Unwritable(error.to_string()),
+            Some(Outage::Stopped) => Self::TooSlow(error.to_string()),
             None => Self::internal(error),
         }
     }
@@ -95,6 +112,8 @@ enum Outage {
     Unreachable,
     /// Nothing can be written.
     Unwritable,
+    /// The statement took longer than it may.
+    Stopped,
 }
 
 impl Outage {
@@ -129,6 +148,8 @@ impl Outage {
             5 | 10 | 14 => Some(Self::Unreachable),
             // READONLY, FULL
             8 | 13 => Some(Self::Unwritable),
+            // INTERRUPT
+            9 => Some(Self::Stopped),
             _ => None,
         }
     }
@@ -140,6 +161,8 @@ impl Outage {
             "53300" | "57P01" | "57P02" | "57P03" => Some(Self::Unreachable),
             // read_only_sql_transaction (a standby), disk_full
             "25006" | "53100" => Some(Self::Unwritable),
+            // query_canceled
+            "57014" => Some(Self::Stopped),
             // Connection exceptions.
             _ => code.starts_with("08").then_some(Self::Unreachable),
         }
@@ -151,6 +174,7 @@ impl Display for Failure {
         match self {
             Self::Rejected(rejection) => f.write_str(&rejection.message),
             Self::Unavailable(inside)
+            | Self::TooSlow(inside)
             | Self::SourceUnavailable(inside)
             | Self::Unwritable(inside)
             | Self::Internal(inside) => f.write_str(inside),
@@ -192,7 +216,9 @@ mod tests {
                 "{code}"
             );
         }
-        for code in ["23505", "57014", "42601"] {
+        assert_eq!(Outage::of_sqlite(9), Some(Outage::Stopped));
+        assert_eq!(Outage::of_sqlstate("57014"), Some(Outage::Stopped));
+        for code in ["23505", "42601"] {
             assert_eq!(Outage::of_sqlstate(code), None, "{code}");
         }
     }

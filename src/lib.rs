@@ -26,6 +26,7 @@ pub mod failure;
 mod files;
 pub mod graphql;
 pub mod group_commit;
+pub mod hooks;
 pub mod http;
 pub mod human_duration;
 pub mod links;

@@ -10,6 +10,9 @@ pub const AUTOSUBMIT_LOG: &str = "/files/experiments/{expid}/aslogs/{name}";
 /// The route of the items of datasets, by the global ids of these: those hold no slash, which many proxies decode.
 pub const DATASET_ITEM: &str = "/files/datasets/{dataset}/items/{identifier}";
 
+/// The route at which storage tells of changes in buckets.
+pub const S3_NOTIFICATIONS: &str = "/hooks/datasets/s3";
+
 /// The path of a file on a route.
 pub fn path(route: &str, expid: &str, name: &str) -> String {
     route

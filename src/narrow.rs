@@ -10,6 +10,7 @@
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures_util::{Stream, TryStreamExt};
@@ -23,6 +24,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, RuntimeErr};
 use sea_query_sqlx::SqlxBinder;
 
 use crate::database::{self, Database, Readers};
+use crate::failure::TOO_LONG;
 
 /// A row that can be read in part; derived.
 pub trait Narrow: Default + Send + Sized {
@@ -36,8 +38,32 @@ pub trait Narrow: Default + Send + Sized {
 
     /// Takes the value of a column.
     fn set(&mut self, column: Self::Column, cell: Cell<'_>) -> Result<(), DbErr>;
+
+    /// The bytes of its texts that can be long: of the fields with the attribute `#[long]`.
+    fn long_bytes(&self) -> usize;
 }
 
+/// A text that can be long.
+pub trait Long {
+    /// How many bytes it has.
+    fn bytes(&self) -> usize;
+}
+
+impl Long for String {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Long for Option<String> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, String::len)
+    }
+}
+
+/// The bytes of long texts in the rows of one statement, at most: as many as an answer has. The statement ends there, so
+/// that they are never in memory together.
+const MOST_LONG_BYTES: usize = 64 << 20;
 /// A set of columns.
 pub struct Columns<M>(u64, std::marker::PhantomData<fn() -> M>);
 
@@ -174,7 +200,8 @@ pub async fn all<M: Narrow>(
     columns: Columns<M>,
 ) -> Result<Vec<Arc<M>>, DbErr> {
     let columns: Vec<M::Column> = columns.iter().collect();
-    each(database, query, |row| model(row, &columns, 0)).await
+    let held = AtomicUsize::default();
+    each(database, query, |row| model(row, &columns, 0, &held)).await
 }
 
 /// The rows of a query that begins with an id and then has these columns.
@@ -184,9 +211,10 @@ pub async fn pairs<M: Narrow>(
     columns: Columns<M>,
 ) -> Result<Vec<(i64, Arc<M>)>, DbErr> {
     let columns: Vec<M::Column> = columns.iter().collect();
+    let held = AtomicUsize::default();
     each(database, query, |row| {
         let id = Cell { row, place: 0 };
-        Ok((id.get()?, model(row, &columns, 1)?))
+        Ok((id.get()?, model(row, &columns, 1, &held)?))
     })
     .await
 }
@@ -203,12 +231,22 @@ pub async fn tuples(
     .await
 }
 
-/// A model of the values of these columns, the first of which is at this place.
-fn model<M: Narrow>(row: Row<'_>, columns: &[M::Column], from: usize) -> Result<Arc<M>, DbErr> {
+/// A model of the values of these columns, the first of which is at this place. What it has of long texts is added to what
+/// is held of them.
+fn model<M: Narrow>(
+    row: Row<'_>,
+    columns: &[M::Column],
+    from: usize,
+    held: &AtomicUsize,
+) -> Result<Arc<M>, DbErr> {
     let mut model = M::default();
     for (place, column) in columns.iter().enumerate() {
         let place = from + place;
         model.set(*column, Cell { row, place })?;
+    }
+    let bytes = model.long_bytes();
+    if bytes > 0 && held.fetch_add(bytes, Ordering::Relaxed) + bytes > MOST_LONG_BYTES {
+        return Err(DbErr::Custom(TOO_LONG.to_owned()));
     }
     Ok(Arc::new(model))
 }
@@ -223,6 +261,7 @@ async fn each<T>(
     let made = match database.readers() {
         Readers::Postgres(kept) => {
             let (sql, values) = query.build_sqlx(PostgresQueryBuilder);
+            database::tell_statement(&sql);
             let mut connection = kept.take().await.map_err(no_connection)?;
             let _counted = Counted(Instant::now());
             let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch(connection.raw());
@@ -232,6 +271,7 @@ async fn each<T>(
         }
         Readers::Sqlite(kept) => {
             let (sql, values) = query.build_sqlx(SqliteQueryBuilder);
+            database::tell_statement(&sql);
             let mut connection = kept.take().await.map_err(no_connection)?;
             let _counted = Counted(Instant::now());
             let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch(connection.raw());

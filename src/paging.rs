@@ -10,7 +10,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{
-    Asterisk, Condition, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement, SimpleExpr,
+    Asterisk, Condition, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement,
+    SimpleExpr, UnionType,
 };
 use sea_orm::{DatabaseBackend, DbErr, EntityTrait, IdenStatic};
 
@@ -56,6 +57,13 @@ pub struct OrderPart {
     pub kind: KeyKind,
     /// From high to low.
     pub descending: bool,
+}
+
+impl OrderPart {
+    /// Is it more than the name of a column?
+    fn is_reckoned(&self) -> bool {
+        self.sql.contains('(')
+    }
 }
 
 /// A total order of the rows of a table.
@@ -300,7 +308,7 @@ where
     E: EntityTrait,
     E::Model: Narrow<Column = E::Column>,
 {
-    let query = query::<E>(condition, columns, ordering, page);
+    let query = query::<E>(database, condition, columns, ordering, page);
     let rows = narrow::all(database, &query, columns).await?;
     Ok(Slice::from_rows(rows, page))
 }
@@ -314,20 +322,34 @@ pub async fn fetch_numbered<M: Narrow>(
     ordering: &Ordering,
     page: &Page,
 ) -> Result<Slice<(i64, Arc<M>)>, DbErr> {
-    let rows = narrow::pairs(database, &cut_query(rows, ordering, page), columns).await?;
+    let query = cut_query(database, rows, ordering, page);
+    let rows = narrow::pairs(database, &query, columns).await?;
     Ok(Slice::from_rows(rows, page))
 }
 
 /// One page of the rows of a query.
-pub fn cut_query(mut query: SelectStatement, ordering: &Ordering, page: &Page) -> SelectStatement {
+pub fn cut_query(
+    database: &Database,
+    mut query: SelectStatement,
+    ordering: &Ordering,
+    page: &Page,
+) -> SelectStatement {
+    if let Some(key) = &page.from
+        && database.backend() != DatabaseBackend::Postgres
+        && ordering.parts.iter().any(OrderPart::is_reckoned)
+        && let Some(query) = stretches(&query, ordering, page, key)
+    {
+        return query;
+    }
     seek(&mut query, ordering, page);
-    order(&mut query, ordering, page);
+    order(&mut query, &ordering.parts, page);
     query.limit(page.rows());
     query
 }
 
 /// The query for one page of the rows of a table for which the condition holds.
 pub fn query<E>(
+    database: &Database,
     condition: Condition,
     columns: Columns<E::Model>,
     ordering: &Ordering,
@@ -337,7 +359,8 @@ where
     E: EntityTrait,
     E::Model: Narrow<Column = E::Column>,
 {
-    cut_query(narrow::select::<E>(condition, columns), ordering, page)
+    let rows = narrow::select::<E>(condition, columns);
+    cut_query(database, rows, ordering, page)
 }
 
 /// Reads the same page of the child lists of many parents in one statement. `parent` is the column that names the parent;
@@ -367,7 +390,7 @@ where
         let parent = format!("\"{}\"", parent.as_str());
         ranked(query, &parent, ordering, page)
     };
-    order(&mut outer, ordering, page);
+    order(&mut outer, &ordering.parts, page);
     let mut grouped: HashMap<i64, Vec<Arc<E::Model>>> = HashMap::new();
     for model in narrow::all(database, &outer, columns).await? {
         grouped.entry(parent_of(&model)).or_default().push(model);
@@ -392,7 +415,7 @@ pub async fn fetch_by_group<M: Narrow, K: Hash + Eq>(
 ) -> Result<HashMap<K, Slice<Arc<M>>>, DbErr> {
     seek(&mut rows, ordering, page);
     let mut outer = ranked(rows, partition, ordering, page);
-    order(&mut outer, ordering, page);
+    order(&mut outer, &ordering.parts, page);
     let mut grouped: HashMap<K, Vec<Arc<M>>> = HashMap::new();
     for (id, model) in narrow::pairs(database, &outer, columns).await? {
         grouped.entry(group_of(id, &model)).or_default().push(model);
@@ -410,7 +433,7 @@ fn lateral(
     ordering: &Ordering,
     page: &Page,
 ) -> SelectStatement {
-    order(&mut page_of_parent, ordering, page);
+    order(&mut page_of_parent, &ordering.parts, page);
     page_of_parent.limit(page.rows());
     let parents = Func::cust("unnest").arg(database::id_array(parents));
     Query::select()
@@ -449,8 +472,8 @@ fn ranked(
         .to_owned()
 }
 
-fn order(query: &mut SelectStatement, ordering: &Ordering, page: &Page) {
-    for part in &ordering.parts {
+fn order(query: &mut SelectStatement, parts: &[OrderPart], page: &Page) {
+    for part in parts {
         query.order_by_expr(Expr::cust(part.sql), direction(*part, page.backward));
     }
 }
@@ -463,17 +486,38 @@ fn direction(part: OrderPart, backward: bool) -> Order {
     }
 }
 
+/// Does the page lead from low to high in this part?
+fn is_rising(part: OrderPart, page: &Page) -> bool {
+    direction(part, page.backward) == Order::Asc
+}
+
+/// The rows that have another value in this part, and come behind the key by that.
+fn beyond(part: OrderPart, value: &KeyValue, page: &Page) -> SimpleExpr {
+    let (part_of_row, value) = (Expr::cust(part.sql), SimpleExpr::from(value.clone()));
+    if is_rising(part, page) {
+        part_of_row.gt(value)
+    } else {
+        part_of_row.lt(value)
+    }
+}
+
+/// The rows that have the same value in this part.
+fn beside(part: OrderPart, value: &KeyValue) -> SimpleExpr {
+    Expr::cust(part.sql).eq(SimpleExpr::from(value.clone()))
+}
+
 /// Adds "behind the key" to the query.
 fn seek(query: &mut SelectStatement, ordering: &Ordering, page: &Page) {
-    let Some(key) = &page.from else { return };
-    let ahead = |part: &OrderPart| direction(*part, page.backward) == Order::Asc;
+    let (Some(key), Some(first)) = (&page.from, ordering.parts.first()) else {
+        return;
+    };
     let parts = &ordering.parts;
-    let uniform = parts.iter().all(|part| ahead(part) == ahead(&parts[0]));
-    if uniform {
-        // One row comparison: both databases answer it from the index.
+    let rising = is_rising(*first, page);
+    if parts.iter().all(|part| is_rising(*part, page) == rising) {
+        // One row comparison: both databases answer it from an index over columns, and PostgreSQL from any.
         let left = Expr::tuple(parts.iter().map(|part| Expr::cust(part.sql)));
         let right = Expr::tuple(key.iter().cloned().map(SimpleExpr::from));
-        query.and_where(if parts.first().is_none_or(ahead) {
+        query.and_where(if rising {
             left.gt(right)
         } else {
             left.lt(right)
@@ -482,19 +526,60 @@ fn seek(query: &mut SelectStatement, ordering: &Ordering, page: &Page) {
     }
     let mut any = Condition::any();
     for (index, (part, value)) in parts.iter().zip(key).enumerate() {
-        let mut all = Condition::all();
-        for (part, value) in parts.iter().zip(key).take(index) {
-            all = all.add(Expr::cust(part.sql).eq(SimpleExpr::from(value.clone())));
-        }
-        let value = SimpleExpr::from(value.clone());
-        let part_expression = Expr::cust(part.sql);
-        any = any.add(all.add(if ahead(part) {
-            part_expression.gt(value)
-        } else {
-            part_expression.lt(value)
-        }));
+        let before = parts.iter().zip(key).take(index);
+        let all = before.fold(Condition::all(), |all, (part, value)| {
+            all.add(beside(*part, value))
+        });
+        any = any.add(all.add(beyond(*part, value, page)));
     }
     query.cond_where(any);
+    // It follows from the rest, and is what an index finds.
+    if let Some(value) = key.first() {
+        let (part_of_row, value) = (Expr::cust(first.sql), SimpleExpr::from(value.clone()));
+        query.and_where(if rising {
+            part_of_row.gte(value)
+        } else {
+            part_of_row.lte(value)
+        });
+    }
+}
+
+/// The page for SQLite, which finds the place of a row comparison only in an index over columns, and reads one over
+/// expressions from its start.
+///
+/// It is cut from stretches of the index whose beginnings SQLite finds: the rows that equal the key in all parts but the
+/// last, those that equal it in all but the last two, and so on. No more than a page is read of each.
+fn stretches(
+    query: &SelectStatement,
+    ordering: &Ordering,
+    page: &Page,
+    key: &[KeyValue],
+) -> Option<SelectStatement> {
+    let parts = &ordering.parts;
+    let stretch = |(index, (part, value)): (usize, (&OrderPart, &KeyValue))| {
+        let mut rows = query.clone();
+        for (part, value) in parts.iter().zip(key).take(index) {
+            rows.and_where(beside(*part, value));
+        }
+        rows.and_where(beyond(*part, value, page));
+        // In the parts before they are equal. SQLite would not see that, and sort them.
+        order(&mut rows, parts.get(index..).unwrap_or_default(), page);
+        rows.limit(page.rows());
+        Query::select()
+            .column(Asterisk)
+            .from_subquery(rows, "stretch")
+            .take()
+    };
+    let stretches = parts.iter().zip(key).enumerate().map(stretch);
+    let all = stretches.reduce(|mut all, stretch| {
+        all.union(UnionType::All, stretch);
+        all
+    })?;
+    let mut cut = Query::select();
+    cut.column(Asterisk).from_subquery(all, "page");
+    order(&mut cut, parts, page);
+    cut.limit(page.rows());
+    Some(cut)
 }
 
 #[cfg(test)]

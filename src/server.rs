@@ -18,6 +18,7 @@ use crate::background::{Background, works};
 use crate::config::Config;
 use crate::database::Database;
 use crate::datasets::lineage;
+use crate::datasets::notifications::{Inbox, Webhook, WebhookError};
 use crate::downloads;
 use crate::events::Feed;
 use crate::experiments::actions::{Actions, ProfileError};
@@ -27,6 +28,7 @@ use crate::failure::Failure;
 use crate::graphql::context::Services;
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
+use crate::hooks;
 use crate::http::{self, HttpState, NotReady, Readiness};
 use crate::telemetry;
 
@@ -52,6 +54,9 @@ pub enum ServeError {
     /// Settings of actions.
     #[error("configuration: {0}")]
     Actions(#[from] ProfileError),
+    /// Settings of the webhook.
+    #[error("configuration: {0}")]
+    Webhook(#[from] WebhookError),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -74,6 +79,8 @@ pub struct Server {
     config: Config,
     database: Database,
     services: Services,
+    webhook: Option<Webhook>,
+    inbox: Inbox,
     stop: CancellationToken,
 }
 
@@ -82,6 +89,7 @@ impl Server {
     /// ports are tried when the first is taken.
     pub async fn bind(config: Config, upgrade: bool, ports: u16) -> Result<Self, ServeError> {
         config.actions.validate()?;
+        let webhook = config.datasets.webhook.settle()?;
         let database = Database::connect(&config.database).await?;
         database.ensure_schema(upgrade).await?;
         let keys = Arc::new(TokenKeys::load(&config.auth, &config.data_dir)?);
@@ -97,7 +105,7 @@ impl Server {
         let services = Services {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &config.actions, &config.data_dir),
-            storage: Arc::new(config.datasets.clone()),
+            storage: Arc::new(config.datasets.clone().into()),
             feed,
             database: database.clone(),
             keys,
@@ -108,8 +116,10 @@ impl Server {
             address,
             listener,
             config,
+            inbox: Inbox::new(database.clone()),
             database,
             services,
+            webhook,
             stop,
         })
     }
@@ -146,7 +156,7 @@ impl Server {
             .build()?;
         let (database, feed) = (&self.database, &self.services.feed);
         let works = if self.config.workers.enabled {
-            works(&self.config, database, feed).await?
+            works(&self.config, database, feed, &self.inbox).await?
         } else {
             Vec::new()
         };
@@ -159,8 +169,13 @@ impl Server {
 
         let links = tokio::spawn(rebuild_links(database.clone(), self.stop.clone()));
         tokio::spawn(telemetry::keep_metrics_up(metrics, self.stop.clone()));
-        let files = downloads::router(state.clone(), self.services.clone());
-        let router = http::router(state.clone(), files);
+        let mut others = downloads::router(state.clone(), self.services.clone());
+        if let Some(webhook) = self.webhook {
+            let storage = Arc::clone(&self.services.storage);
+            let hooks = hooks::router(state.clone(), webhook, self.inbox.clone(), storage);
+            others = others.merge(hooks);
+        }
+        let router = http::router(state.clone(), others);
         tracing::info!(address = %self.address, "serving");
         http::serve(self.listener, router, state).await;
         self.stop.cancel();

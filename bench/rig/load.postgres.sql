@@ -86,7 +86,7 @@ FROM public.job_dependencies AS d
 JOIN public.jobs AS j ON j.id = d.child_id
 ORDER BY j.experiment_id, d.parent_id, d.child_id;
 
--- Datasets, tags, manifests (W5, W6) and flows with their runs (W7) come here when there are tables for them.
+-- Datasets come by register.py and datasets.*.sql. Flows with their runs (W7) come here when there are tables for them.
 
 SELECT setval(pg_get_serial_sequence(name, 'id'), newest) FROM (
     SELECT 'source' AS name, max(id) AS newest FROM source

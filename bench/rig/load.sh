@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the rig's data set into labql's own schema, makes a user and an API key.
+# Puts the rig's data set into labql's own schema, makes users and an API key.
 #
 #   load.sh [postgres] [sqlite]      both when neither is named
 #
@@ -19,9 +19,10 @@ trap '[[ -z $server ]] || kill "$server"' EXIT
 cd "$BENCH_WORK"
 labql() { LABQL_DATABASE__URL=$url LABQL_DATA_DIR=$folder LABQL_LOG__FILTER=warn "$LABQL" "$@"; }
 
-# A key is made by its owner: the server is started for that, and stopped.
-make_key() {
+# A key is made by its owner, and words by labql alone: the server is started for that, and stopped.
+make_key_and_datasets() {
   labql user add rig --no-password
+  labql user add keeper --admin --no-password
   # Not through the function: what is stopped must be labql itself.
   LABQL_DATABASE__URL=$url LABQL_DATA_DIR=$folder LABQL_LOG__FILTER=warn \
     "$LABQL" serve --listen "127.0.0.1:$port" >/dev/null &
@@ -34,6 +35,8 @@ make_key() {
     -H "Authorization: Bearer $(labql token rig --life 5m 2>/dev/null)" -H 'Content-Type: application/json' \
     -d '{"query": "mutation { createApiKey(input: { label: \"rig\" }) { secret errors { message } } }"}' |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["data"]["createApiKey"]["secret"])' >"$folder/key"
+  python3 "$here/register.py" "http://127.0.0.1:$port/graphql" "$(labql token keeper --life 1h 2>/dev/null)" \
+    "$BENCH_WORK/bench.sqlite"
   kill "$server"
   wait "$server" || true
   server=
@@ -57,6 +60,8 @@ for database; do
       -c 'DROP SCHEMA IF EXISTS labql CASCADE' -c 'CREATE SCHEMA labql'
     labql migrate up
     psql -X -q -o /dev/null "$url" -f "$here/load.postgres.sql"
+    make_key_and_datasets
+    psql -X -q -o /dev/null "$url" -f "$here/datasets.postgres.sql"
     ;;
   sqlite)
     folder=$BENCH_WORK/labql-sqlite
@@ -65,11 +70,13 @@ for database; do
     labql migrate up
     sqlite3 -bail -cmd "ATTACH '$BENCH_WORK/bench.sqlite' AS rig" "$folder/labql.db" \
       <"$here/load.sqlite.sql" >/dev/null
+    make_key_and_datasets
+    sqlite3 -bail -cmd "ATTACH '$BENCH_WORK/bench.sqlite' AS rig" "$folder/labql.db" \
+      <"$here/datasets.sqlite.sql" >/dev/null
     ;;
   *)
     echo "usage: load.sh [postgres] [sqlite]" >&2
     exit 2
     ;;
   esac
-  make_key
 done

@@ -78,7 +78,7 @@ FROM rig.job_dependencies AS d
 JOIN rig.jobs AS j ON j.id = d.child_id
 ORDER BY j.experiment_id, d.parent_id, d.child_id;
 
--- Datasets, tags, manifests (W5, W6) and flows with their runs (W7) come here when there are tables for them.
+-- Datasets come by register.py and datasets.*.sql. Flows with their runs (W7) come here when there are tables for them.
 
 COMMIT;
 

@@ -8,7 +8,7 @@ use proc_macro::TokenStream;
 /// Lets an entity's `Model` be read with some of its columns: implements `crate::narrow::Narrow`. The columns are the
 /// fields, as in sea-orm's `DeriveEntityModel`; the model needs a `Default`, which is what fields hold whose columns were
 /// not read.
-#[proc_macro_derive(Narrow)]
+#[proc_macro_derive(Narrow, attributes(long))]
 pub fn narrow(input: TokenStream) -> TokenStream {
     narrow::derive(syn::parse_macro_input!(input))
         .unwrap_or_else(syn::Error::into_compile_error)

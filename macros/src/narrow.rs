@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Data, DeriveInput, Error, Fields, Result};
+use syn::{Data, DeriveInput, Error, Field, Fields, Result};
 
 /// The implementation for a struct with named fields.
 pub fn derive(input: DeriveInput) -> Result<TokenStream> {
@@ -13,6 +13,9 @@ pub fn derive(input: DeriveInput) -> Result<TokenStream> {
     let Fields::Named(fields) = data.fields else {
         return Err(Error::new_spanned(model, "Narrow needs fields with names"));
     };
+    let is_long = |field: &&Field| field.attrs.iter().any(|it| it.path().is_ident("long"));
+    let long = fields.named.iter().filter(is_long);
+    let long: Vec<Ident> = long.filter_map(|it| it.ident.clone()).collect();
     let fields: Vec<Ident> = fields.named.into_iter().filter_map(|it| it.ident).collect();
     if fields.len() > 64 {
         return Err(Error::new_spanned(model, "Narrow counts to 64 columns"));
@@ -32,6 +35,10 @@ pub fn derive(input: DeriveInput) -> Result<TokenStream> {
                     #(Column::#columns => self.#fields = cell.get()?,)*
                 }
                 Ok(())
+            }
+
+            fn long_bytes(&self) -> usize {
+                0 #(+ crate::narrow::Long::bytes(&self.#long))*
             }
         }
     })

@@ -19,6 +19,7 @@ mod m20261122_000012_actions;
 mod m20261122_000015_datasets;
 mod m20261122_000016_finding;
 mod m20261122_000017_lineage;
+mod m20261122_000018_dataset_notifications;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000015_datasets::Migration),
             Box::new(m20261122_000016_finding::Migration),
             Box::new(m20261122_000017_lineage::Migration),
+            Box::new(m20261122_000018_dataset_notifications::Migration),
         ]
     }
 }

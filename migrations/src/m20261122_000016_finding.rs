@@ -23,12 +23,10 @@ CREATE TABLE dataset_value (
 CREATE INDEX dataset_value_value ON dataset_value (path, kind, number, head, dataset_id)
 ";
 
+// In the row of the dataset: what is found is put into the order of a page by other columns of the row.
 const WORDS_POSTGRES: &str = r"
-CREATE TABLE dataset_text (
-    dataset_id BIGINT PRIMARY KEY REFERENCES dataset (id) ON DELETE CASCADE,
-    words TSVECTOR NOT NULL
-);
-CREATE INDEX dataset_text_words ON dataset_text USING gin (words)
+ALTER TABLE dataset ADD COLUMN words TSVECTOR NOT NULL DEFAULT '';
+CREATE INDEX dataset_words ON dataset USING gin (words)
 ";
 
 // Virtual tables take part in no foreign key: a trigger does what ON DELETE CASCADE does elsewhere.
@@ -39,10 +37,9 @@ const WORDS_SQLITE: [&str; 2] = [
      BEGIN DELETE FROM dataset_text WHERE rowid = OLD.id; END",
 ];
 
-const DOWN: &str = r"
-DROP TABLE dataset_text;
-DROP TABLE dataset_value
-";
+const DOWN: &str = "DROP TABLE dataset_value";
+const DOWN_POSTGRES: &str = "ALTER TABLE dataset DROP COLUMN words";
+const DOWN_SQLITE: &str = "DROP TRIGGER dataset_text_goes_with_dataset; DROP TABLE dataset_text";
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -62,10 +59,11 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if manager.get_database_backend() != DatabaseBackend::Postgres {
-            let drop = "DROP TRIGGER dataset_text_goes_with_dataset";
-            manager.get_connection().execute_unprepared(drop).await?;
-        }
+        let words = match manager.get_database_backend() {
+            DatabaseBackend::Postgres => DOWN_POSTGRES,
+            _ => DOWN_SQLITE,
+        };
+        dialect::run(manager, words).await?;
         dialect::run(manager, DOWN).await
     }
 }

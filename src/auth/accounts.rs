@@ -1,5 +1,6 @@
 //! Users and API keys: the queries and the commands. Each command is one transaction.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock};
 
@@ -17,10 +18,10 @@ use super::password::{self, PasswordError};
 use super::token::TokenKeys;
 use super::viewer::ViewerUser;
 use crate::config::Secret;
-use crate::database::Database;
+use crate::database::{Database, is_one_of};
 use crate::entity::{api_key, base_uri, base_uri_grant, user};
 use crate::failure::{Failure, RejectionCode};
-use crate::narrow::Columns;
+use crate::narrow::{self, Columns};
 use crate::paging::{self, KeyKind, OrderPart, Ordering, Page, Slice};
 use crate::time::Millis;
 
@@ -140,6 +141,24 @@ pub async fn users_by_id(database: &Database, ids: &[i64]) -> Result<Vec<user::M
         .filter(user::Column::Id.is_in(ids.iter().copied()))
         .all(database.read())
         .await?)
+}
+
+/// What others may know of these users, by their row ids: their names.
+pub async fn people(
+    database: &Database,
+    ids: impl Iterator<Item = i64>,
+) -> Result<HashMap<i64, Arc<user::Model>>, Failure> {
+    use user::Column::{DisplayName, Id, Username};
+    let mut ids: Vec<i64> = ids.collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let columns = Columns::of(&[Id, Username, DisplayName]);
+    let of_ids = is_one_of(database, Id.as_column_ref(), &ids);
+    let found = narrow::find::<user::Entity>(database, of_ids, columns).await?;
+    Ok(found.into_iter().map(|user| (user.id, user)).collect())
 }
 
 /// All users, by name.

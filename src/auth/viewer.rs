@@ -44,8 +44,9 @@ pub struct ViewerUser {
 pub struct Rights {
     signed_in: bool,
     is_admin: bool,
-    /// The account, where the answer depends on it.
-    account: Option<i64>,
+    /// The account, where the answer depends on it, and how often accounts had changed when it was asked: an answer of before
+    /// a grant was given or taken is nobody's any more.
+    account: Option<(i64, i64)>,
 }
 
 impl Rights {
@@ -53,7 +54,7 @@ impl Rights {
     pub fn anybody(self) -> Viewer {
         Viewer {
             user: self.signed_in.then(|| ViewerUser {
-                id: self.account,
+                id: self.account.map(|(id, _)| id),
                 username: String::new(),
                 is_admin: self.is_admin,
             }),
@@ -72,10 +73,12 @@ impl Viewer {
         }
     }
 
-    /// The same, and what is this viewer's own: nobody else has these rights.
-    pub fn own_rights(&self) -> Rights {
+    /// The same, and what is this viewer's own: nobody else has these rights, and the viewer only until accounts change the
+    /// next time.
+    pub fn own_rights(&self, changes: i64) -> Rights {
+        let id = self.user.as_ref().and_then(|user| user.id);
         Rights {
-            account: self.user.as_ref().and_then(|user| user.id),
+            account: id.map(|id| (id, changes)),
             ..self.rights()
         }
     }

@@ -12,7 +12,7 @@ use crate::database::Database;
 use crate::datasets::mongo;
 use crate::datasets::read::datasets::{self, DatasetOrder};
 use crate::datasets::read::{DatasetFilter, Reader};
-use crate::datasets::readers::{DatasetUri, Problem, Store};
+use crate::datasets::readers::{DatasetUri, Problem};
 use crate::datasets::sync::Indexer;
 use crate::datasets::text::TextQuery;
 use crate::datasets::write::{Author, base_uris};
@@ -161,11 +161,11 @@ async fn register(database: &Database, config: Config, uri: &str, as_json: bool)
     let indexer = Indexer {
         database: database.clone(),
         feed: Feed::open(database.clone()).await?,
-        storage: Arc::new(config.datasets),
+        storage: Arc::new(config.datasets.into()),
     };
     let uri = DatasetUri::parse(uri).map_err(|error| format!("the URI {error}"))?;
     // What cannot be read is not registered.
-    Store::open(uri.base(), &indexer.storage)?;
+    indexer.storage.open(uri.base()).await?;
     base_uris::register(database, uri.base().as_str()).await?;
     let author = Author::Labql(COMMAND_LINE);
     let (stored, problems) = indexer.register(&author, uri.as_str()).await?;

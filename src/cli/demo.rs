@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -12,9 +13,14 @@ use super::CommandResult;
 use crate::auth::accounts::{self, NewUser};
 use crate::auth::api_key;
 use crate::config::{AutosubmitConfig, Config, Secret};
+use crate::datasets::readers::{FolderSettings, StorageSettings};
+use crate::datasets::sync::{Emptiness, Indexer};
+use crate::datasets::write::{Author, base_uris};
 use crate::demo;
+use crate::demo::dtool::BASE_URI;
 use crate::experiments::sync::{Mirror, Scope};
 use crate::files::{private_file, private_folder};
+use crate::graphql::context::Services;
 use crate::server::Server;
 use crate::telemetry;
 
@@ -58,7 +64,13 @@ impl Demo {
             tokio::task::spawn_blocking(move || demo::write(&path, Utc::now())).await??;
             say!("wrote a laboratory to {}", lab.display());
         }
-        let root = lab.join("autosubmit");
+        let (root, datasets) = (lab.join("autosubmit"), lab.join("datasets"));
+        // Earlier versions wrote none.
+        if !datasets.exists() {
+            let path = datasets.clone();
+            let write = move || demo::dtool::write_base(&path, Utc::now());
+            tokio::task::spawn_blocking(write).await??;
+        }
         config.data_dir.clone_from(&self.dir);
         config.settle();
         // What is set is about another installation.
@@ -67,6 +79,14 @@ impl Demo {
             interval_seconds: config.autosubmit.interval_seconds,
             max_watches: config.autosubmit.max_watches,
             ..AutosubmitConfig::default()
+        };
+        config.datasets = StorageSettings {
+            folders: vec![FolderSettings {
+                uri: BASE_URI.to_owned(),
+                path: Some(datasets),
+                allowed_folders: Vec::new(),
+            }],
+            ..StorageSettings::default()
         };
         let installation = config.autosubmit.clone();
         if let Some(listen) = self.listen {
@@ -93,6 +113,7 @@ impl Demo {
             };
             accounts::create_user(&services.database, ACTOR, new).await?;
         }
+        say!("loaded {} datasets", load_datasets(services).await?);
         if self.no_serve {
             return Ok(());
         }
@@ -109,6 +130,24 @@ impl Demo {
         }
         Ok(server.run().await?)
     }
+}
+
+/// Reads the laboratory's datasets into the register, for the demo's user; answers with how many there are.
+async fn load_datasets(
+    services: &Services,
+) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+    let database = &services.database;
+    base_uris::register(database, BASE_URI).await?;
+    let indexer = Indexer {
+        database: database.clone(),
+        feed: services.feed.clone(),
+        storage: Arc::clone(&services.storage),
+    };
+    let author = Author::Labql(ACTOR);
+    let report = indexer.index(&author, BASE_URI, Emptiness::IsTrue, &|_| {});
+    let report = report.await?;
+    accounts::set_grant(database, ACTOR, USER, BASE_URI, true, true).await?;
+    Ok(report.registered + report.updated + report.unchanged)
 }
 
 /// Has jobs of the laboratory go on until the process ends.

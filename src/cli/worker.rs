@@ -9,6 +9,7 @@ use super::CommandResult;
 use crate::background::{Background, works};
 use crate::config::Config;
 use crate::database::Database;
+use crate::datasets::notifications::Inbox;
 use crate::events::Feed;
 use crate::experiments::actions::Actions;
 use crate::server::end_on_signal;
@@ -33,12 +34,14 @@ impl Worker {
         }
         telemetry::start_log(&config.log)?;
         config.actions.validate()?;
+        config.datasets.webhook.settle()?;
         let database = Database::connect(&config.database).await?;
         database.ensure_schema(self.migrate).await?;
         let stop = CancellationToken::new();
         end_on_signal(stop.clone())?;
         let feed = Feed::open(database.clone()).await?;
-        let works = works(&config, &database, &feed).await?;
+        let inbox = Inbox::new(database.clone());
+        let works = works(&config, &database, &feed, &inbox).await?;
         for work in &works {
             say!("worker:     {} ({})", work.name(), work.schedule());
         }

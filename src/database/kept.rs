@@ -2,7 +2,7 @@
 //!
 //! A pool of sqlx asks the database for a sign of life each time that it gets a connection back, which costs about as much
 //! as to read a page. A connection whose statement was read to its end needs no such test: it is kept here for the next
-//! reader. One whose reader failed or was dropped goes back to the pool, and so does one that was idle for a second or
+//! reader. One whose reader failed or was dropped stops what it does and goes back to the pool, and so does one that was idle for a second or
 //! kept for a minute, when the next reader comes; there its age is looked at, and whether it lives.
 //!
 //! The pool is for these readers alone, since who waits in it cannot see what is kept here.
@@ -16,6 +16,8 @@ use sea_orm::sqlx::{self, Pool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::deadline::{Deadline, Stops};
+
 /// How long a connection is kept before the pool sees it again.
 const KEPT: Duration = Duration::from_mins(1);
 
@@ -23,6 +25,8 @@ const KEPT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Kept<D: sqlx::Database> {
     pool: Pool<D>,
+    /// How long a statement may take.
+    limit: Duration,
     /// As many as the pool has connections: readers wait here, in the order in which they came.
     turns: Arc<Semaphore>,
     idle: Arc<Mutex<VecDeque<Idle<D>>>>,
@@ -31,6 +35,8 @@ pub struct Kept<D: sqlx::Database> {
 /// A connection, for one statement.
 #[derive(Debug)]
 pub struct Connection<D: sqlx::Database> {
+    // Before the connection itself, so that no statement is waited for that nobody wants.
+    stop: Stop,
     pooled: PoolConnection<D>,
     since: Instant,
     _turn: OwnedSemaphorePermit,
@@ -38,27 +44,40 @@ pub struct Connection<D: sqlx::Database> {
 
 #[derive(Debug)]
 struct Idle<D: sqlx::Database> {
+    stop: Stop,
     pooled: PoolConnection<D>,
     since: Instant,
     kept_at: Instant,
+}
+
+/// Stops the statement of a connection when it is dropped.
+#[derive(Debug)]
+struct Stop(Deadline);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.pass();
+    }
 }
 
 impl<D: sqlx::Database> Clone for Kept<D> {
     fn clone(&self) -> Self {
         Self {
             pool: self.pool.clone(),
+            limit: self.limit,
             turns: Arc::clone(&self.turns),
             idle: Arc::clone(&self.idle),
         }
     }
 }
 
-impl<D: sqlx::Database> Kept<D> {
-    /// Keeps the connections of this pool, which nobody else uses.
-    pub fn of(pool: Pool<D>) -> Self {
+impl<D: Stops> Kept<D> {
+    /// Keeps the connections of this pool, which nobody else uses. No statement takes longer than the limit.
+    pub fn of(pool: Pool<D>, limit: Duration) -> Self {
         let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
         Self {
             pool,
+            limit,
             turns: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             idle: Arc::default(),
         }
@@ -70,15 +89,26 @@ impl<D: sqlx::Database> Kept<D> {
         let turn = timeout(patience, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
         let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
-        if let Some(Idle { pooled, since, .. }) = self.newest() {
+        if let Some(idle) = self.newest() {
+            let Idle {
+                stop,
+                pooled,
+                since,
+                ..
+            } = idle;
+            stop.0.put_off(self.limit);
             return Ok(Connection {
+                stop,
                 pooled,
                 since,
                 _turn: turn,
             });
         }
-        let pooled = self.pool.acquire().await?;
+        let mut pooled = self.pool.acquire().await?;
+        let deadline = Deadline::after(self.limit);
+        D::keep_to(&mut pooled, deadline.clone()).await?;
         Ok(Connection {
+            stop: Stop(deadline),
             pooled,
             since: Instant::now(),
             _turn: turn,
@@ -99,11 +129,17 @@ impl<D: sqlx::Database> Kept<D> {
 
     /// Takes a connection back whose statement was read to its end.
     pub fn keep(&self, connection: Connection<D>) {
-        let Connection { pooled, since, .. } = connection;
+        let Connection {
+            stop,
+            pooled,
+            since,
+            ..
+        } = connection;
         let mut idle = self.idle();
         if since.elapsed() < KEPT && !self.pool.is_closed() {
             let kept_at = Instant::now();
             idle.push_back(Idle {
+                stop,
                 pooled,
                 since,
                 kept_at,
@@ -144,7 +180,8 @@ mod tests {
         let options = SqlitePoolOptions::new()
             .max_connections(2)
             .acquire_timeout(Duration::from_millis(50));
-        Kept::of(options.connect_lazy("sqlite::memory:").unwrap())
+        let pool = options.connect_lazy("sqlite::memory:").unwrap();
+        Kept::of(pool, Duration::from_mins(1))
     }
 
     #[tokio::test]

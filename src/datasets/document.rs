@@ -68,6 +68,28 @@ pub struct ReadmeProblem {
     pub column: Option<u32>,
 }
 
+/// The deepest nesting of a README and of an annotation. What is stored has to be read again, and most readers of JSON
+/// end at 127 levels.
+const DEEPEST: usize = 100;
+
+/// What is wrong with a value that is nested deeper than others can read.
+pub const TOO_DEEP: &str = "it is nested more than 100 levels deep";
+
+/// Is a value nested no deeper than it may be?
+pub fn is_shallow(value: &Value) -> bool {
+    fn fits(value: &Value, room: usize) -> bool {
+        match value {
+            Value::Array(elements) => room > 0 && elements.iter().all(|it| fits(it, room - 1)),
+            Value::Object(fields) => room > 0 && fields.values().all(|it| fits(it, room - 1)),
+            _ => true,
+        }
+    }
+    fits(value, DEEPEST)
+}
+
+/// The largest size of an item and of all items together, in bytes: 8 PiB, up to which JSON has whole numbers.
+pub const LARGEST_SIZE: i64 = 1 << 53;
+
 /// The items of a frozen dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -89,7 +111,7 @@ pub struct Item {
     pub relpath: String,
     /// The hash of its content, in hexadecimal digits.
     pub hash: String,
-    /// Its size in bytes, never negative.
+    /// Its size in bytes, from 0 to [`LARGEST_SIZE`].
     pub size_bytes: i64,
     /// When its content was last changed, in microseconds.
     pub modified_at: i64,
@@ -113,13 +135,5 @@ impl Manifest {
     /// How many items there are.
     pub fn item_count(&self) -> i64 {
         i64::try_from(self.items.len()).unwrap_or(i64::MAX)
-    }
-
-    /// The item of an identifier.
-    pub fn item(&self, identifier: &str) -> Option<&Item> {
-        let found = self
-            .items
-            .binary_search_by(|item| item.identifier.as_str().cmp(identifier));
-        found.ok().and_then(|index| self.items.get(index))
     }
 }

@@ -4,6 +4,7 @@ pub mod changes;
 pub mod document;
 pub mod lineage;
 pub mod mongo;
+pub mod notifications;
 pub mod read;
 pub mod readers;
 pub mod registration;

@@ -8,22 +8,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::document::{Document, Item, Manifest};
-use super::readers::parse_readme;
+use super::document::{Document, Item, LARGEST_SIZE, Manifest, TOO_DEEP, is_shallow};
+use super::readers::manifest::check_relpath;
+use super::readers::time::micros;
+use super::readers::{BaseUri, MAX_NAME, MAX_URI, is_valid_name, parse_readme};
 use crate::failure::{Failure, Rejection, RejectionCode};
 
-/// The longest URI, in bytes: two of them fit an entry of an index of PostgreSQL.
-const LONGEST_URI: usize = 1024;
 /// The longest name of anything, in bytes.
 const LONGEST_NAME: usize = 255;
-/// The longest path of an item, in bytes.
-const LONGEST_PATH: usize = 4096;
-/// The longest name that dtool accepts for a tag or an annotation, in characters.
-const LONGEST_DTOOL_NAME: usize = 80;
 /// How many things that are wrong are told.
 const MOST_TOLD: usize = 50;
-/// Seconds from 1970 within which a time lies: to about the year 5000, before and after.
-const FARTHEST: f64 = 1e11;
 
 /// The fields that there are.
 const FIELDS: [&str; 15] = [
@@ -66,26 +60,35 @@ pub fn parse(info: &Value) -> Result<Document, Vec<Rejection>> {
     }
 }
 
-/// Checks the text of a base URI.
+/// Checks the text of a base URI. Of folders and buckets it must be the form in which they are read.
 pub fn check_base_uri(field: &'static str, uri: &str) -> Result<(), Failure> {
     let wrong = wrong_with_uri(uri).map_or_else(
         || uri.ends_with('/').then_some("it must not end with a slash"),
         Some,
     );
-    wrong.map_or(Ok(()), |wrong| Err(Failure::bad_input(field, wrong)))
+    if let Some(wrong) = wrong {
+        return Err(Failure::bad_input(field, wrong));
+    }
+    // What labql can read itself has one form, by which it is looked for.
+    let scheme = uri.split("://").next().unwrap_or_default();
+    if matches!(scheme.to_ascii_lowercase().as_str(), "file" | "s3") {
+        let one = BaseUri::parse(uri)
+            .map_err(|error| Failure::bad_input(field, format!("it {error}")))?;
+        if one.as_str() != uri {
+            let message = format!("it must be written as {one}");
+            return Err(Failure::bad_input(field, message));
+        }
+    }
+    Ok(())
 }
 
 /// Checks a name by the rule of dtool for tags and annotations: digits, ASCII letters, `_`, `.` and `-`.
 pub fn check_dtool_name(field: &'static str, name: &str) -> Result<(), Failure> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    // Names are those of files.
-    let is_file = !matches!(name, "." | "..");
-    if is_file && (1..=LONGEST_DTOOL_NAME).contains(&name.len()) && name.chars().all(allowed) {
+    if is_valid_name(name) {
         return Ok(());
     }
-    let message = format!(
-        "{name:?} is not a name for dtool: 1 to {LONGEST_DTOOL_NAME} letters, digits or _ . -"
-    );
+    let message =
+        format!("{name:?} is not a name for dtool: 1 to {MAX_NAME} letters, digits or _ . -");
     Err(Failure::bad_input(field, message))
 }
 
@@ -97,8 +100,13 @@ fn wrong_with_uri(uri: &str) -> Option<&'static str> {
     if scheme.is_empty() || !scheme.chars().all(in_scheme) || rest.is_empty() {
         return Some("it must be a URI, such as s3://bucket");
     }
-    if uri.len() > LONGEST_URI {
+    // Two of them fit an entry of an index of PostgreSQL.
+    if uri.len() > MAX_URI {
         return Some("it is longer than 1024 bytes");
+    }
+    // What reads URIs as paths would look elsewhere.
+    if rest.split('/').any(|part| matches!(part, "." | "..")) {
+        return Some("it must not have relative parts, `.` or `..`");
     }
     uri.chars()
         .any(char::is_control)
@@ -142,6 +150,11 @@ impl<'a> Check<'a> {
         let frozen_at = self.time("frozen_at", true);
         let created_at = self.time("created_at", false);
         let annotations = self.object("annotations").cloned();
+        if let Some(annotations) = &annotations
+            && !annotations.values().all(is_shallow)
+        {
+            self.note("annotations", TOO_DEEP);
+        }
         let tags = self.tags();
         let manifest = self.manifest();
         let item_count = self.whole("number_of_items");
@@ -253,7 +266,7 @@ impl<'a> Check<'a> {
         } else {
             self.given(field)
         };
-        let micros = micros(value?);
+        let micros = micros(value?).ok();
         if micros.is_none() {
             self.note(field, "it must be seconds since 1970-01-01 UTC");
         }
@@ -263,7 +276,7 @@ impl<'a> Check<'a> {
     fn whole(&mut self, field: &'static str) -> Option<i64> {
         let number = whole(self.given(field)?);
         if number.is_none() {
-            self.note(field, "it must be a whole number, 0 or more");
+            self.note(field, NO_SIZE);
         }
         number
     }
@@ -337,6 +350,9 @@ impl<'a> Check<'a> {
         manifest
             .items
             .sort_unstable_by(|left, right| left.identifier.cmp(&right.identifier));
+        if manifest.size_bytes() > LARGEST_SIZE {
+            self.note("manifest.items", "together they are larger than 2^53 bytes");
+        }
         Some(manifest)
     }
 }
@@ -362,47 +378,39 @@ fn item(identifier: &str, value: &Value) -> Result<Item, String> {
     if fields.keys().any(|name| !known.contains(&name.as_str())) {
         return Err(format!("it has other fields than {}", known.join(", ")));
     }
-    let text = |name: &str, longest: usize| {
-        let text = fields.get(name).and_then(Value::as_str);
-        let fits = |text: &&str| text.len() <= longest && !text.contains('\0');
-        text.filter(fits)
-            .map(str::to_owned)
-            .ok_or_else(|| format!("{name} must be a text of at most {longest} bytes"))
-    };
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let relpath = text("relpath").ok_or("relpath must be a text")?;
+    check_relpath(relpath)?;
+    let fits = |text: &&str| text.len() <= LONGEST_NAME && !text.contains('\0');
+    let hash = text("hash").filter(fits);
+    let hash =
+        hash.ok_or_else(|| format!("hash must be a text of at most {LONGEST_NAME} bytes"))?;
     Ok(Item {
         identifier: identifier.to_owned(),
-        relpath: text("relpath", LONGEST_PATH)?,
-        hash: text("hash", LONGEST_NAME)?,
+        relpath: relpath.to_owned(),
+        hash: hash.to_owned(),
         size_bytes: fields
             .get("size_in_bytes")
             .and_then(whole)
-            .ok_or("size_in_bytes must be a whole number, 0 or more")?,
+            .ok_or_else(|| format!("size_in_bytes: {NO_SIZE}"))?,
         modified_at: fields
             .get("utc_timestamp")
-            .and_then(micros)
+            .and_then(|value| micros(value).ok())
             .ok_or("utc_timestamp must be seconds since 1970-01-01 UTC")?,
     })
 }
 
-/// Seconds, as a number or as the text of one, in microseconds.
-fn micros(value: &Value) -> Option<i64> {
-    let seconds = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.parse().ok()?,
-        _ => return None,
-    };
-    #[expect(clippy::cast_possible_truncation, reason = "it was bounded before")]
-    (seconds.abs() < FARTHEST).then(|| (seconds * 1e6).round() as i64)
-}
+/// What is wrong with what is no size.
+const NO_SIZE: &str = "it must be a whole number from 0 to 2^53";
 
-/// A whole number, as such or as the text of one.
+/// A whole number within bounds, as such or as the text of one.
 fn whole(value: &Value) -> Option<i64> {
     let number: Option<i64> = match value {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    number.filter(|number| *number >= 0)
+    number.filter(|number| (0..=LARGEST_SIZE).contains(number))
 }
 
 #[cfg(test)]

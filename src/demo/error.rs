@@ -30,6 +30,14 @@ pub enum DemoError {
         /// What the YAML writer said.
         source: serde_yaml_ng::Error,
     },
+    /// A description of a dataset could not be put into words.
+    #[error("{}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON writer said.
+        source: serde_json::Error,
+    },
     /// The folder holds files that no demo has written.
     #[error("{} is not empty and not a labql demo: choose another folder", path.display())]
     NotADemo {

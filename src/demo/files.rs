@@ -2,14 +2,17 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
-    path::Path,
+    io::{self, Write},
+    path::{Component, Path},
 };
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction};
 
 use super::DemoError;
+
+/// The file that marks a folder as a demo; it lists, one a line, what the demo has written beside it.
+pub const MARKER: &str = ".labql-demo";
 
 /// Makes a folder and those above it.
 pub fn folder(path: &Path) -> Result<(), DemoError> {
@@ -38,10 +41,37 @@ pub fn remove(path: &Path) -> Result<(), DemoError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     };
     removed.map_err(DemoError::io(path))
+}
+
+/// Removes what an earlier demo has written into a folder, and nothing else. A folder in which others have written is left
+/// alone, with [`DemoError::NotADemo`].
+pub fn clear(root: &Path) -> Result<(), DemoError> {
+    let marker = root.join(MARKER);
+    let own = match fs::read_to_string(&marker) {
+        Ok(own) => own,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut entries = fs::read_dir(root).map_err(DemoError::io(root))?;
+            return match entries.next() {
+                None => Ok(()),
+                Some(_) => Err(DemoError::NotADemo {
+                    path: root.to_owned(),
+                }),
+            };
+        }
+        Err(error) => return Err(DemoError::io(&marker)(error)),
+    };
+    for name in own.lines() {
+        // Only what lies directly in the root can be its own.
+        let mut parts = Path::new(name).components();
+        if let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) {
+            remove(&root.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Fills a database in one transaction, making the file if need be.

@@ -4,10 +4,11 @@
 //! caller passes, and the same moment gives the same content. The writers know nothing of labql's readers, so that
 //! a test which reads what they wrote compares two independent accounts of a format.
 //!
-//! Each part of the laboratory is one module with a `write_root` and a `Summary`.
+//! Each part of the laboratory is one module, with a function that writes it and a `Summary`.
 
 pub mod autosubmit;
 mod chance;
+pub mod dtool;
 mod error;
 mod files;
 mod pickle_writer;
@@ -23,13 +24,16 @@ pub use error::DemoError;
 pub struct Summary {
     /// The Autosubmit root in the folder `autosubmit`.
     pub autosubmit: autosubmit::Summary,
+    /// The datasets in the folder `datasets`.
+    pub datasets: dtool::Summary,
 }
 
-/// Writes the whole laboratory below `path`: for now its Autosubmit root, `path/autosubmit`.
+/// Writes the whole laboratory below `path`: its Autosubmit root, `path/autosubmit`, and its datasets, `path/datasets`.
 ///
 /// A laboratory that stands there already is replaced; see [`autosubmit::write_root`] for what protects other files.
 pub fn write(path: &Path, now: DateTime<Utc>) -> Result<Summary, DemoError> {
     Ok(Summary {
         autosubmit: autosubmit::write_root(&path.join("autosubmit"), now)?,
+        datasets: dtool::write_base(&path.join("datasets"), now)?,
     })
 }

@@ -1,29 +1,24 @@
 //! Items of datasets.
 //!
-//! An item is what the manifest says: its hash is the validator of its content, and a file of another size is none. Bytes of
-//! buckets do not go through labql: the answer leads to a signed URL.
+//! An item is what the manifest says: a file of another size is none. Bytes of buckets do not go through labql: the answer leads
+//! to a signed URL.
 
-use std::time::Duration;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
-use super::{Asked, Downloads, Stored, failed, headers, no_file, place, text};
+use super::{Asked, Downloads, Stored, digest, headers, no_file, place, text};
 use crate::datasets::read::Reader;
-use crate::datasets::read::content::{self, ItemContent};
-use crate::datasets::readers::{DatasetUri, Part, ReadError, Store};
+use crate::datasets::read::content::{self, FrozenItem};
+use crate::datasets::readers::{DatasetUri, ReadError};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::id::GlobalId;
-use crate::http::{Authenticated, refusal};
-
-/// The longest that a signed URL may be good.
-const LONGEST: u32 = 7 * 24 * 3600;
+use crate::http::{Authenticated, failed, refusal};
 
 /// `GET` and `HEAD` of an item.
 pub(super) async fn item(
@@ -42,34 +37,29 @@ pub(super) async fn item(
         let found = content::item(database, reader, &uri, &identifier).await;
         let item = found.map_err(failed)?.ok_or_else(no_file)?;
         let uri = DatasetUri::parse(&uri).map_err(|_| out_of_reach())?;
-        let settings = &downloads.services.storage;
-        let store = Store::open(uri.base(), settings).map_err(|error| {
+        let storage = &downloads.services.storage;
+        let store = storage.open(uri.base()).await.map_err(|error| {
             tracing::debug!(%uri, %error, "its items are out of reach");
             out_of_reach()
         })?;
         let sent = place(&downloads.sent)?;
-        let opened = store.item_file(&uri, &item.relpath).await;
-        if let Some(file) = opened.map_err(|error| broken(&error))? {
-            stored(file, &item)?.send(&asked, sent).await
+        let broken = |error: ReadError| broken(&uri, &item.relpath, &error);
+        if let Some(file) = store.item_file(&uri, &item.relpath).await.map_err(broken)? {
+            let metadata = file.metadata().map_err(|error| broken(error.into()))?;
+            stored(file, &metadata, &item)?.send(&asked, sent).await
         } else {
-            let seconds = settings.signed_url_seconds.clamp(1, LONGEST);
-            let lifetime = Duration::from_secs(seconds.into());
-            let urls = store
-                .signed_urls(&uri, &[Part::Item(&identifier)], lifetime)
-                .await;
-            let urls = urls.map_err(|error| broken(&error))?.unwrap_or_default();
-            elsewhere(urls.first().ok_or_else(no_file)?)
+            // A signature is for one method.
+            let (method, lifetime) = (asked.method.clone(), storage.signed_url_lifetime());
+            let url = store.signed_item(&uri, &identifier, method, lifetime).await;
+            elsewhere(&url.map_err(broken)?.ok_or_else(no_file)?)
         }
     };
     answer.await.unwrap_or_else(|refused| refused)
 }
 
 /// The file of an item, unless it is not any more what was frozen.
-fn stored(file: std::fs::File, item: &ItemContent) -> Result<Stored, Response> {
-    let size = file
-        .metadata()
-        .map_err(|error| broken(&error.into()))?
-        .len();
+fn stored(file: std::fs::File, metadata: &Metadata, item: &FrozenItem) -> Result<Stored, Response> {
+    let size = metadata.len();
     if i64::try_from(size).ok() != Some(item.size_bytes) {
         let message = format!(
             "the item has changed since the dataset was frozen: it had {} bytes, and has {size}",
@@ -78,7 +68,7 @@ fn stored(file: std::fs::File, item: &ItemContent) -> Result<Stored, Response> {
         let status = StatusCode::BAD_GATEWAY;
         return Err(refusal(status, ErrorCode::SourceBroken, message));
     }
-    let etag = etag(&item.hash);
+    let etag = etag(&item.hash, metadata);
     let name = item.relpath.rsplit('/').find(|part| !part.is_empty());
     let name = name.unwrap_or("item");
     Ok(Stored {
@@ -89,13 +79,25 @@ fn stored(file: std::fs::File, item: &ItemContent) -> Result<Stored, Response> {
     })
 }
 
-/// The hash of the content, as the manifest has it. What is no plain word is hashed once more.
-fn etag(hash: &str) -> HeaderValue {
-    if !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return text(&format!("\"{hash}\""));
+/// A strong validator: the hash of the content as the manifest has it, where that is a plain word, and one of the file, which
+/// somebody may have changed since.
+fn etag(hash: &str, file: &Metadata) -> HeaderValue {
+    let stamp = format!(
+        "{hash} {} {} {}.{} {}.{}",
+        file.ino(),
+        file.len(),
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ctime(),
+        file.ctime_nsec(),
+    );
+    let stamp = digest(&stamp);
+    let is_word = !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_word {
+        text(&format!("\"{hash}-{stamp}\""))
+    } else {
+        text(&format!("\"{stamp}\""))
     }
-    let digest = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(hash));
-    text(&format!("\"{digest}\""))
 }
 
 /// What is good for a while only is not to be kept.
@@ -114,11 +116,11 @@ fn out_of_reach() -> Response {
 }
 
 /// What is not there and what must not be seen look alike.
-fn broken(error: &ReadError) -> Response {
+fn broken(uri: &DatasetUri, relpath: &str, error: &ReadError) -> Response {
     match error {
         ReadError::Missing | ReadError::Hostile(_) => no_file(),
         other => {
-            tracing::warn!(error = %other, "an item that was asked for cannot be read");
+            tracing::warn!(%uri, relpath, error = %other, "an item that was asked for cannot be read");
             let message = "the item cannot be read";
             refusal(StatusCode::BAD_GATEWAY, ErrorCode::SourceBroken, message)
         }

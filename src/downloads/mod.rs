@@ -6,21 +6,20 @@
 //! | `/files/experiments/{expid}/aslogs/{name}` | a log of Autosubmit itself |
 //! | `/files/datasets/{id}/items/{identifier}` | an item of a dataset, or where in a bucket it is |
 //!
-//! A file is sent as it is stored, in pieces: neither its size nor the speed of a client costs memory. With `?decompress`
-//! a file that is compressed (gzip, xz) is unpacked on the way, and then has no ranges.
+//! A file is sent as it is stored, in pieces: neither its size nor the speed of a client costs memory.
 
 #![expect(clippy::result_large_err, reason = "what is refused is an answer too")]
 
 mod body;
 mod conditions;
 mod items;
+mod logs;
 mod range;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRef, Path, RawQuery, State};
+use axum::extract::{FromRef, RawQuery, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
     ETAG, RANGE, RETRY_AFTER,
@@ -30,18 +29,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use nix::libc;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::conditions::Verdict;
 use self::range::Range;
-use crate::experiments::read::logs;
-use crate::experiments::readers::{Compression, LogFolder, OpenLog, SourceError};
-use crate::failure::Failure;
 use crate::graphql::context::Services;
 use crate::graphql::error::ErrorCode;
-use crate::http::{Authenticated, HttpState, fault, refusal};
+use crate::http::{Authenticated, HttpState, failed, refusal};
 use crate::links;
 
 /// Files that are sent at once; each holds a file descriptor and a piece of its content.
@@ -73,31 +68,11 @@ pub fn router(http: HttpState, services: Services) -> Router {
         unpacked: Arc::new(Semaphore::new(MOST_UNPACKED)),
     };
     Router::new()
-        .route(links::JOB_LOG, get(job_log))
-        .route(links::AUTOSUBMIT_LOG, get(autosubmit_log))
+        .route(links::JOB_LOG, get(logs::of_job))
+        .route(links::AUTOSUBMIT_LOG, get(logs::of_autosubmit))
         .route(links::DATASET_ITEM, get(items::item))
         .route("/files/{*path}", get(nothing))
         .with_state(downloads)
-}
-
-type Names = Result<Path<(String, String)>, PathRejection>;
-
-async fn job_log(
-    State(downloads): State<Downloads>,
-    viewer: Authenticated,
-    names: Names,
-    asked: Asked,
-) -> Response {
-    log(&downloads, &viewer, LogFolder::Jobs, names, &asked).await
-}
-
-async fn autosubmit_log(
-    State(downloads): State<Downloads>,
-    viewer: Authenticated,
-    names: Names,
-    asked: Asked,
-) -> Response {
-    log(&downloads, &viewer, LogFolder::Autosubmit, names, &asked).await
 }
 
 /// Nobody learns which paths there are without a token.
@@ -144,57 +119,6 @@ impl Downloads {
             refusal(StatusCode::UNAUTHORIZED, code, refused.to_string())
         })
     }
-
-    async fn open(&self, folder: LogFolder, expid: &str, name: &str) -> Result<OpenLog, Response> {
-        if expid.contains('\0') || name.contains(['/', '\0']) || matches!(name, "" | "." | "..") {
-            return Err(bad_name());
-        }
-        let root = logs::root_of(&self.services.database, expid).await;
-        let root = root.map_err(failed)?.ok_or_else(no_file)?;
-        let opened = logs::open(root, folder, name).await;
-        opened.map_err(|error| broken(&error))
-    }
-}
-
-async fn log(
-    downloads: &Downloads,
-    viewer: &Authenticated,
-    folder: LogFolder,
-    names: Names,
-    asked: &Asked,
-) -> Response {
-    let answer = async {
-        downloads.check_read(viewer)?;
-        let Path((expid, name)) = names.map_err(|_| bad_name())?;
-        let sent = place(&downloads.sent)?;
-        let log = downloads.open(folder, &expid, &name).await?;
-        match log.compression {
-            Some(compression) if asked.decompress() => {
-                let unpacked = place(&downloads.unpacked)?;
-                unpack(asked, log, compression, &name, (sent, unpacked)).await
-            }
-            _ => send(asked, log, &name, sent).await,
-        }
-    };
-    answer.await.unwrap_or_else(|refused| refused)
-}
-
-/// A log as it is stored, or a range of it.
-async fn send(
-    asked: &Asked,
-    log: OpenLog,
-    name: &str,
-    place: OwnedSemaphorePermit,
-) -> Result<Response, Response> {
-    let etag = etag(&log, "");
-    let headers = headers(media_type(log.compression), &etag, name);
-    let file = Stored {
-        size: log.stamp.size,
-        file: log.file.into_std(),
-        etag,
-        headers,
-    };
-    file.send(asked, place).await
 }
 
 /// A file that is open, and what its headers say.
@@ -235,32 +159,9 @@ impl Stored {
         };
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         let body = body::stored(file, from, length, place).await;
-        let body = body.map_err(|error| broken(&error.into()))?;
+        let body = body.map_err(|error| logs::broken(&error.into()))?;
         Ok((status, headers, body).into_response())
     }
-}
-
-/// The content of a compressed file.
-async fn unpack(
-    asked: &Asked,
-    log: OpenLog,
-    compression: Compression,
-    name: &str,
-    places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
-) -> Result<Response, Response> {
-    let etag = etag(&log, "-plain");
-    let name = name
-        .strip_suffix(".gz")
-        .or_else(|| name.strip_suffix(".xz"))
-        .unwrap_or(name);
-    let mut headers = headers(media_type(None), &etag, name);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
-    if let Some(answer) = decided(asked, &etag, &headers) {
-        return Ok(answer);
-    }
-    let body = body::unpacked(log.file, compression, places).await;
-    let body = body.map_err(|error| broken(&error))?;
-    Ok((headers, body).into_response())
 }
 
 /// The answer, if the conditions of the request decide on it without the file's content.
@@ -287,23 +188,11 @@ fn headers(media_type: &'static str, etag: &HeaderValue, name: &str) -> HeaderMa
     ])
 }
 
-const fn media_type(compression: Option<Compression>) -> &'static str {
-    match compression {
-        None => "text/plain; charset=utf-8",
-        Some(Compression::Gzip) => "application/gzip",
-        Some(Compression::Xz) => "application/x-xz",
-    }
-}
-
-/// A strong validator (RFC 9110, 8.8.1): a file that was written, replaced or touched has another one. What it is made of
-/// cannot be told from it.
-fn etag(log: &OpenLog, form: &str) -> HeaderValue {
-    let hash = Sha256::digest(log.stamp.to_string());
+/// What tells one state of a file from another; what it is made of cannot be told from it.
+fn digest(stamp: &str) -> String {
+    let hash = Sha256::digest(stamp);
     let short = hash.iter().copied().take(16).collect::<Vec<u8>>();
-    text(&format!(
-        "\"{}{form}\"",
-        BASE64_URL_SAFE_NO_PAD.encode(short)
-    ))
+    BASE64_URL_SAFE_NO_PAD.encode(short)
 }
 
 /// All texts of headers here are made of visible ASCII.
@@ -322,46 +211,7 @@ fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Response> {
     })
 }
 
-fn bad_name() -> Response {
-    let message = "not the name of a file";
-    refusal(StatusCode::BAD_REQUEST, ErrorCode::BadInput, message)
-}
-
 fn no_file() -> Response {
     let message = "there is no such file";
     refusal(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
-}
-
-/// What is not there and what must not be seen look alike.
-fn broken(error: &SourceError) -> Response {
-    match error {
-        SourceError::Missing | SourceError::Hostile(_) | SourceError::Foreign(_) => no_file(),
-        // Links in a circle, or a name that no file can have.
-        SourceError::Unreadable(error)
-            if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENAMETOOLONG)) =>
-        {
-            no_file()
-        }
-        SourceError::Corrupt(_) => {
-            let message = "the file is damaged and cannot be decompressed";
-            refusal(StatusCode::BAD_GATEWAY, ErrorCode::SourceBroken, message)
-        }
-        other => {
-            tracing::warn!(error = %other, "a file that was asked for cannot be read");
-            let message = "the file cannot be read";
-            refusal(StatusCode::BAD_GATEWAY, ErrorCode::SourceBroken, message)
-        }
-    }
-}
-
-fn failed(failure: Failure) -> Response {
-    match failure {
-        Failure::Unavailable(inside) | Failure::Unwritable(inside) => {
-            tracing::error!(error = inside, "the database cannot be reached");
-            let message = "the database cannot be reached just now";
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            refusal(status, ErrorCode::Unavailable, message)
-        }
-        other => fault(other),
-    }
 }

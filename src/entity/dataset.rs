@@ -43,11 +43,14 @@ pub struct Model {
     /// A JSON array, sorted; the same as in `dataset_tag`.
     pub tags: String,
     /// A JSON object.
+    #[long]
     pub annotations: String,
     /// Why the README is not YAML.
     pub readme_problem: Option<String>,
+    #[long]
     pub readme_text: String,
     /// JSON: what the README says when read as YAML; none where there is a problem.
+    #[long]
     pub readme: Option<String>,
 }
 

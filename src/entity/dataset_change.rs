@@ -1,9 +1,10 @@
 //! What somebody changed of a dataset that is registered.
 
+use macros::Narrow;
 use sea_orm::entity::prelude::*;
 
 /// What somebody changed of a dataset that is registered.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel, Narrow)]
 #[sea_orm(table_name = "dataset_change")]
 pub struct Model {
     /// Row id.
@@ -17,8 +18,10 @@ pub struct Model {
     /// The user who did it; none: labql itself.
     pub changed_by: Option<i64>,
     /// As it was: JSON, but for the README, which is as it was written.
+    #[long]
     pub before: String,
     /// As it became.
+    #[long]
     pub after: String,
 }
 

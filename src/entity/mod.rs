@@ -11,6 +11,7 @@ pub mod dataset_change;
 pub mod dataset_item;
 pub mod dataset_lineage;
 pub mod dataset_link;
+pub mod dataset_notification;
 pub mod dataset_overlay;
 pub mod dataset_overlay_value;
 pub mod dataset_tag;

@@ -12,7 +12,7 @@ use crate::auth::token::TokenKeys;
 use crate::auth::viewer::ViewerUser;
 use crate::auth::{ProtectionLevel, Viewer};
 use crate::database::Database;
-use crate::datasets::readers::StorageSettings;
+use crate::datasets::readers::Storage;
 use crate::events::Feed;
 use crate::experiments::actions::Actions;
 use crate::experiments::read::user_metrics::Installation;
@@ -31,7 +31,7 @@ pub struct Services {
     /// Where actions are asked for.
     pub actions: Actions,
     /// The folders and buckets with datasets that may be read.
-    pub storage: Arc<StorageSettings>,
+    pub storage: Arc<Storage>,
     /// The keys of tokens.
     pub keys: Arc<TokenKeys>,
     /// What needs a token.
@@ -162,6 +162,10 @@ pub fn failed(failure: Failure) -> Error {
             tracing::error!(error = inside, "the database cannot be reached");
             ErrorCode::Unavailable.error("the database cannot be reached just now")
         }
+        Failure::TooSlow(inside) => {
+            tracing::warn!(error = inside, "a statement was stopped");
+            ErrorCode::Unavailable.error("the database took too long; ask for less")
+        }
         Failure::SourceUnavailable(inside) => {
             tracing::error!(error = inside, "a source cannot be reached");
             ErrorCode::Unavailable.error("the source cannot be reached just now")
@@ -177,6 +181,7 @@ pub fn failed(failure: Failure) -> Error {
                 RejectionCode::NotFound => ErrorCode::NotFound,
                 RejectionCode::Unauthenticated => ErrorCode::Unauthenticated,
                 RejectionCode::RateLimited => ErrorCode::RateLimited,
+                RejectionCode::TooComplex => ErrorCode::TooComplex,
             };
             code.error(match rejection.field {
                 Some(field) => format!("{field}: {}", rejection.message),

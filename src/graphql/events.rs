@@ -257,6 +257,7 @@ mod tests {
         let config = DatabaseConfig {
             url: DatabaseUrl::from(format!("sqlite:{}", folder.join("labql.db").display())),
             max_connections: 2,
+            ..DatabaseConfig::default()
         };
         let database = Database::connect(&config).await.unwrap();
         database.ensure_schema(true).await.unwrap();

@@ -286,10 +286,9 @@ impl Member {
 
     /// What of the rights of a viewer makes a difference here.
     fn rights_of(&self, viewer: &Viewer) -> Rights {
-        if self.is_personal {
-            viewer.own_rights()
-        } else {
-            viewer.rights()
+        match self.engine.live() {
+            Some(live) if self.is_personal => viewer.own_rights(live.feed.accounts_changed()),
+            _ => viewer.rights(),
         }
     }
 

@@ -19,6 +19,8 @@ pub enum UserErrorCode {
     Unauthenticated,
     /// Too many attempts, or too much under way: try again later.
     RateLimited,
+    /// It is more than an answer may have.
+    TooComplex,
 }
 
 /// Why a mutation did not do what it was asked to.

@@ -142,10 +142,10 @@ fn wants_events(operation: &Prepared, accepted: Accepted) -> bool {
 }
 
 /// Why a request has no parameters.
-struct Refusal {
-    status: StatusCode,
-    code: ErrorCode,
-    message: String,
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: ErrorCode,
+    pub(super) message: String,
 }
 
 impl Refusal {
@@ -179,18 +179,24 @@ async fn from_body(
             "the request body must be application/json in UTF-8",
         ));
     }
-    let bytes = timeout(
-        state.settings.body_timeout,
-        read(headers, body, state.settings.body_limit),
-    )
-    .await
-    .map_err(|_elapsed| {
+    let bytes = read_in_time(state, headers, body).await?;
+    Ok(GraphQlRequest::from_slice(&bytes)?)
+}
+
+/// A whole body, within the limits of size and time.
+pub(super) async fn read_in_time(
+    state: &HttpState,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, Refusal> {
+    let limit = state.settings.body_limit;
+    let read = timeout(state.settings.body_timeout, read(headers, body, limit));
+    read.await.map_err(|_elapsed| {
         Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
             "the request body did not arrive in time",
         )
-    })??;
-    Ok(GraphQlRequest::from_slice(&bytes)?)
+    })?
 }
 
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {

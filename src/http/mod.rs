@@ -20,6 +20,7 @@ mod ws;
 
 use axum::{
     Router,
+    body::Body,
     http::{
         Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
         header::{
@@ -45,6 +46,7 @@ pub use self::{
     settings::{HttpSettings, SettingsError, WebSocketSettings},
     state::{Authenticated, HttpState, HttpStateBuilder},
 };
+use crate::failure::Failure;
 use crate::graphql::error::{self, ErrorCode};
 
 /// All routes under all layers. `extra` are routes of other rooms, under the same layers.
@@ -97,6 +99,32 @@ pub fn fault(inside: impl std::fmt::Display) -> Response {
         &error::internal_server_error(inside),
         negotiate::Json::Legacy,
     )
+}
+
+/// As [`refusal`], for what the database did not do.
+pub fn failed(failure: Failure) -> Response {
+    match failure {
+        Failure::Unavailable(inside) | Failure::Unwritable(inside) => {
+            tracing::error!(error = inside, "the database cannot be reached");
+            let message = "the database cannot be reached just now";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            refusal(status, ErrorCode::Unavailable, message)
+        }
+        other => fault(other),
+    }
+}
+
+/// The whole body of a request to a route of another room, within the limits of size and time that hold everywhere.
+///
+/// # Errors
+/// The answer: it is too large, or did not arrive in time.
+pub async fn read_body(
+    state: &HttpState,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, Response> {
+    let read = graphql::read_in_time(state, headers, body).await;
+    read.map_err(|refused| refusal(refused.status, refused.code, refused.message))
 }
 
 /// What no answer goes without, unless it says something else.

@@ -30,6 +30,7 @@ impl Ending {
         Self::Failed(match failure {
             Failure::Rejected(rejection) => short(rejection.message),
             Failure::Unavailable(_) => "the database cannot be reached just now".to_owned(),
+            Failure::TooSlow(_) => "the database took too long".to_owned(),
             Failure::SourceUnavailable(_) => {
                 "the database of the source cannot be reached just now".to_owned()
             }

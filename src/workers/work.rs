@@ -16,17 +16,24 @@ pub enum WorkerKind {
     AutosubmitMirror,
     /// Cuts old events off the log.
     EventRetention,
+    /// Reads datasets that storage has told of.
+    DatasetNotifications,
 }
 
 impl WorkerKind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::AutosubmitMirror, Self::EventRetention];
+    pub const ALL: [Self; 3] = [
+        Self::AutosubmitMirror,
+        Self::EventRetention,
+        Self::DatasetNotifications,
+    ];
 
     /// The name in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AutosubmitMirror => "AUTOSUBMIT_MIRROR",
             Self::EventRetention => "EVENT_RETENTION",
+            Self::DatasetNotifications => "DATASET_NOTIFICATIONS",
         }
     }
 }

@@ -137,6 +137,7 @@ impl Lab {
         let config = DatabaseConfig {
             url: format!("sqlite:{}", file.display()).into(),
             max_connections: 2,
+            ..DatabaseConfig::default()
         };
         let database = Database::connect(&config).await.expect("a database");
         database.ensure_schema(true).await.expect("a schema");

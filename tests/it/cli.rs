@@ -83,7 +83,8 @@ fn the_configuration_is_shown_without_its_secrets() {
         "listen = \"127.0.0.1:9000\"\n[auth]\nsecret = \"hunter2-hunter2-hunter2-hunter2-hunter2\"\n\
          [[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"hunter3-hunter3-hunter3-hunter3-hunter3\"\n\
          issuer = \"partner\"\naudience = \"lab\"\n[http]\nbody_limit = 1000\n\
-         [datasets.buckets.lab]\nsecret_access_key = \"hunter6\"\nsession_token = \"hunter7\"\n",
+         [datasets.buckets.lab]\nsecret_access_key = \"hunter6\"\nsession_token = \"hunter7\"\n\
+         [datasets.webhook]\nsecret = \"hunter8-hunter8-hunter8\"\n",
     )
     .expect("a file");
     lab.set(

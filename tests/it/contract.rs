@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Lab, Server, Socket, lab::PASSWORD, root};
 
 const ACCOUNTS: &str = include_str!("../contract/accounts.graphql");
+const DATASETS: &str = include_str!("../contract/datasets.graphql");
 const EXPERIMENTS: &str = include_str!("../contract/experiments.graphql");
 const GRAPH: &str = include_str!("../contract/graph.graphql");
 const LIVE: &str = include_str!("../contract/live.graphql");
@@ -324,7 +325,7 @@ fn the_committed_schema_is_the_one_of_the_server() {
 
 #[test]
 fn the_contract_is_written_in_this_schema() {
-    for document in [ACCOUNTS, EXPERIMENTS, GRAPH, LIVE] {
+    for document in [ACCOUNTS, DATASETS, EXPERIMENTS, GRAPH, LIVE] {
         parse_query(document).expect("a document");
     }
     parse_schema(include_str!("../../schema.graphql")).expect("a schema");

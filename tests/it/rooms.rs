@@ -94,6 +94,17 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "crate::entity",
         ],
     ),
+    (
+        "hooks",
+        &[
+            "sea_orm",
+            "sqlx",
+            "rusqlite",
+            "async_graphql",
+            "crate::entity",
+            "crate::database",
+        ],
+    ),
     ("links", &["crate::"]),
     (
         "graphql",

@@ -352,14 +352,11 @@ async fn who_ends_hands_over_at_once(mut lab: Lab) {
     assert_eq!((passes(&first).await, passes(&second).await), (3, 0));
 
     assert!(first.stop().await);
+    // Who takes over runs at once: the command may come before that, meanwhile or afterwards.
     observer.command("runWorker", &name).await;
-    let told = [
-        observer.hear().await,
-        observer.hear().await,
-        observer.hear().await,
-    ];
-    assert_eq!(statuses(&told), ["IDLE", "RUNNING", "IDLE"]);
-    assert_eq!(passes(&second).await, 1);
+    observer.until("RUNNING").await;
+    observer.until("IDLE").await;
+    assert!((1..=2).contains(&passes(&second).await));
     assert!(second.stop().await);
 }
 

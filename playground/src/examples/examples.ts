@@ -17,7 +17,7 @@ const queries = import.meta.glob<string>('../../examples/*.graphql', { query: '?
 const variables = import.meta.glob<string>('../../examples/*.json', { query: '?raw', import: 'default', eager: true });
 
 /** The order of the tabs; a file of another name comes last. */
-const AUDIENCES = ['front-end', 'operator', 'administrator', 'subscriber'];
+const AUDIENCES = ['front-end', 'researcher', 'operator', 'administrator', 'subscriber'];
 
 function example(path: string, query: string): Example {
   const [, audience = '', summary = ''] = /^#\s*For ([^:]+):\s*(.*)$/m.exec(query) ?? [];
@@ -36,5 +36,7 @@ export const examples: Example[] = Object.entries(queries)
   .map(([path, query]) => example(path, query))
   .sort((a, b) => rank(a) - rank(b));
 
-/** The tabs of a first visit. */
-export const defaultTabs = examples.map(({ query, variables }) => ({ query, variables }));
+/** The tabs of a first visit: of the many about datasets the list alone, the others are in the side bar. */
+export const defaultTabs = examples
+  .filter(({ name }) => !name.startsWith('researcher-') || name === 'researcher-datasets')
+  .map(({ query, variables }) => ({ query, variables }));

@@ -13,8 +13,19 @@ use crate::entity::dataset_link;
 use crate::failure::Failure;
 use crate::narrow::{self, Columns};
 
-/// How many datasets are told at most, of all that are asked for together.
-const MOST: u64 = 10_000;
+/// How many datasets are told at most, of all that are asked for together, and how many links to them.
+const MOST: usize = 50_000;
+
+/// One more tells that there are more.
+const LIMIT: u64 = MOST as u64 + 1;
+
+fn check(found: usize) -> Result<(), Failure> {
+    if found > MOST {
+        let message = format!("there are more than {MOST} links to follow; ask for fewer datasets");
+        return Err(Failure::too_complex(message));
+    }
+    Ok(())
+}
 
 /// The columns by which datasets are told apart and chosen.
 fn always() -> Columns<Model> {
@@ -42,9 +53,11 @@ pub async fn parents(
         .filter(is_one_of(database, DatasetId.as_column_ref(), datasets))
         .order_by_asc(OfParent)
         .order_by_asc(DependencyKey)
+        .limit(LIMIT)
         .into_tuple()
         .all(database.read())
         .await?;
+    check(links.len())?;
     let mut parents: HashMap<i64, Vec<Parent>> = HashMap::new();
     for (dataset, uuid, key) in links {
         let of = parents.entry(dataset).or_default();
@@ -96,9 +109,11 @@ pub async fn by_uuids(
     query
         .order_by(Column::Uuid, Order::Asc)
         .order_by(Column::Uri, Order::Asc)
-        .limit(MOST);
+        .limit(LIMIT);
     let mut found = BTreeMap::<_, Vec<_>>::new();
-    for row in narrow::all::<Model>(database, &query, columns).await? {
+    let rows = narrow::all::<Model>(database, &query, columns).await?;
+    check(rows.len())?;
+    for row in rows {
         found.entry(row.uuid.clone()).or_default().push(row);
     }
     Ok(ByUuid(found))
@@ -140,11 +155,13 @@ pub async fn derivatives(
         ))
         .and_where(reader.may_see())
         .order_by((Entity, Column::Uri), Order::Asc)
-        .limit(MOST);
+        .limit(LIMIT);
     let mut derivatives: HashMap<i64, Vec<Arc<Model>>> = HashMap::new();
     // One that names its parent at several keys comes several times.
     let mut seen = HashSet::new();
-    for (dataset, row) in narrow::pairs::<Model>(database, &query, columns).await? {
+    let rows = narrow::pairs::<Model>(database, &query, columns).await?;
+    check(rows.len())?;
+    for (dataset, row) in rows {
         if seen.insert((dataset, row.id)) {
             derivatives.entry(dataset).or_default().push(row);
         }

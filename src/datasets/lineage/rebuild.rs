@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::keys::DependencyKeys;
+use super::keys::{DependencyKeys, Parents};
 use super::write::{STATE, in_force, replace};
 use crate::database::Database;
 use crate::entity::{dataset, dataset_lineage};
@@ -73,15 +73,13 @@ async fn batch(database: &Database) -> Result<Option<usize>, Failure> {
         .all(&transaction)
         .await?;
     for (id, readme, annotations) in &rows {
-        let readme = readme.as_deref().map(serde_json::from_str).transpose();
-        let readme: Option<serde_json::Value> = readme.map_err(Failure::internal)?;
-        let annotations = serde_json::from_str(annotations).map_err(Failure::internal)?;
-        replace(
-            &transaction,
-            *id,
-            &keys.parents(readme.as_ref(), &annotations),
-        )
-        .await?;
+        match parents(&keys, readme.as_deref(), annotations) {
+            Ok(parents) => replace(&transaction, *id, &parents).await?,
+            // The others are not to wait for it.
+            Err(error) => {
+                tracing::error!(dataset = id, %error, "the links of a dataset stay as they were");
+            }
+        }
     }
     let is_last = (rows.len() as u64) < BATCH;
     let reached = rows.last().map(|(id, ..)| *id).filter(|_| !is_last);
@@ -92,6 +90,16 @@ async fn batch(database: &Database) -> Result<Option<usize>, Failure> {
         .await?;
     transaction.commit().await?;
     Ok(Some(rows.len()))
+}
+
+/// What a row says that its dataset was derived from.
+fn parents<'a>(
+    keys: &'a DependencyKeys,
+    readme: Option<&str>,
+    annotations: &str,
+) -> Result<Parents<'a>, serde_json::Error> {
+    let readme: Option<serde_json::Value> = readme.map(serde_json::from_str).transpose()?;
+    Ok(keys.parents(readme.as_ref(), &serde_json::from_str(annotations)?))
 }
 
 async fn lock(transaction: &DatabaseTransaction) -> Result<dataset_lineage::Model, Failure> {

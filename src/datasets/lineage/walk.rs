@@ -11,6 +11,8 @@ use crate::failure::Failure;
 
 /// How many nodes a lineage has at most, the nearest first.
 pub const MOST_NODES: usize = 1_000;
+/// To how many steps away the nearest are told from others, where no number was asked for and there are more than that.
+const DEEPEST: u8 = 100;
 /// How many edges.
 const MOST_EDGES: i64 = 10_000;
 /// How many steps the walks of one statement take together, and how many links are looked at for edges.
@@ -55,6 +57,36 @@ pub struct Lineage {
 /// the walk goes on from such datasets alone. A parent that is not registered, or not for this reader, is a UUID at the end
 /// of the walk.
 pub async fn walk(
+    database: &Database,
+    reader: Reader,
+    datasets: &[i64],
+    walk: &Walk,
+) -> Result<HashMap<i64, Lineage>, Failure> {
+    let mut lineages = once(database, reader, datasets, walk).await?;
+    let is_cut = |(id, lineage): (&i64, &Lineage)| lineage.is_truncated.then_some(*id);
+    let cut: Vec<i64> = lineages.iter().filter_map(is_cut).collect();
+    if walk.depth.is_some() || cut.is_empty() {
+        return Ok(lineages);
+    }
+    // Which nodes are the nearest is only known with their depth.
+    let nearest = Walk {
+        depth: Some(DEEPEST),
+        ..walk.clone()
+    };
+    for (id, lineage) in once(database, reader, &cut, &nearest).await? {
+        let is_truncated = true;
+        lineages.insert(
+            id,
+            Lineage {
+                is_truncated,
+                ..lineage
+            },
+        );
+    }
+    Ok(lineages)
+}
+
+async fn once(
     database: &Database,
     reader: Reader,
     datasets: &[i64],

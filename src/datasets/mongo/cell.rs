@@ -168,12 +168,24 @@ pub(super) fn all(parts: Vec<SimpleExpr>) -> SimpleExpr {
     if parts.is_empty() {
         return constant(true);
     }
-    parts.into_iter().fold(All::all(), All::add).into()
+    balanced(parts, All::all)
 }
 
 pub(super) fn any(parts: Vec<SimpleExpr>) -> SimpleExpr {
     if parts.is_empty() {
         return constant(false);
     }
-    parts.into_iter().fold(All::any(), All::add).into()
+    balanced(parts, All::any)
+}
+
+/// SQLite takes a chain for as deep as it is long, and refuses what is deeper than 1,000.
+fn balanced(mut parts: Vec<SimpleExpr>, chain: fn() -> All) -> SimpleExpr {
+    const LONGEST: usize = 32;
+    let parts = if parts.len() <= LONGEST {
+        parts
+    } else {
+        let rest = parts.split_off(parts.len() / 2);
+        vec![balanced(parts, chain), balanced(rest, chain)]
+    };
+    parts.into_iter().fold(chain(), All::add).into()
 }

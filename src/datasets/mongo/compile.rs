@@ -194,9 +194,9 @@ impl Compiler {
     }
 
     /// None of these paths is there.
-    fn absent(&mut self, paths: &[String], scope: &Scope) -> SimpleExpr {
+    fn absent(&mut self, paths: &[i64], scope: &Scope) -> SimpleExpr {
         let row = self.alias();
-        let hashes = paths.iter().map(|path| fixed(path::hash(path)));
+        let hashes = paths.iter().map(|path| fixed(*path));
         let mut select = self.below(&row, scope, true);
         select.and_where(col(&row, "path").is_in(hashes));
         Expr::exists(select).not()

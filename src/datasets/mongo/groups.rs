@@ -1,7 +1,7 @@
 //! How often each value occurs at a path: what MongoDB does with `$unwind` and `$group`.
 
 use sea_orm::sea_query::{
-    Alias, BinOper, CaseStatement, Expr, ExprTrait, Func, IntoCondition, JoinType, NullOrdering,
+    Alias, CaseStatement, Condition, Expr, ExprTrait, Func, IntoCondition, JoinType, NullOrdering,
     Order, Query as Sql, SelectStatement, SimpleExpr,
 };
 use sea_orm::{DbErr, QueryResult};
@@ -49,16 +49,14 @@ impl Group {
             count: row
                 .try_get_by_index::<Option<i64>>(paths * 3)?
                 .unwrap_or_default(),
-            size_bytes: row
-                .try_get_by_index::<Option<i64>>(paths * 3 + 1)?
-                .unwrap_or_default(),
+            size_bytes: whole(row.try_get_by_index(paths * 3 + 1)?),
         })
     }
 }
 
 /// Groups the datasets of which `condition` holds by what they have at these paths, the largest group first. A dataset is in a
-/// group for each value of an array, once; in that of null if it has no value. Documents and arrays are no values here: they
-/// are looked through.
+/// group for each value of an array, once; in that of null if it has no value. Documents, arrays and texts of more than
+/// [`HEAD`](super::values::HEAD) characters are no values here; documents and arrays are looked through.
 ///
 /// For each path there are three columns (kind, number, text), then the count and the sum of the sizes.
 pub fn grouped(by: &[Path], condition: impl IntoCondition, most: u64) -> SelectStatement {
@@ -75,10 +73,12 @@ pub fn grouped(by: &[Path], condition: impl IntoCondition, most: u64) -> SelectS
             select.add_group_by([Expr::col(name)]);
         }
     }
-    let bytes = Func::coalesce([Expr::col(("dataset", "size_bytes")).sum(), Expr::val(0_i64)]);
+    // A sum of whole numbers could leave their range.
+    let bytes = Expr::col(("dataset", "size_bytes")).cast_as("DOUBLE PRECISION");
+    let bytes = Func::coalesce([bytes.sum(), Expr::cust("0.0")]);
     select
         .expr_as(Expr::col(("dataset", "id")).count(), "datasets")
-        .expr_as(Expr::from(bytes).cast_as("BIGINT"), "bytes")
+        .expr_as(Expr::from(bytes).cast_as("DOUBLE PRECISION"), "bytes")
         .order_by("datasets", Order::Desc);
     for place in 0..by.len() {
         for name in ["k", "n", "t"] {
@@ -88,6 +88,34 @@ pub fn grouped(by: &[Path], condition: impl IntoCondition, most: u64) -> SelectS
     }
     select.limit(most);
     select
+}
+
+/// How many rows [`grouped`] makes groups of, in double precision; none: no more than there are values. A dataset that has
+/// several values at each of several paths is in a group for each combination of them.
+pub fn combinations(by: &[Path], condition: impl IntoCondition) -> Option<SelectStatement> {
+    let paths: Vec<_> = by.iter().filter(|path| !is_column(path)).collect();
+    if paths.len() < 2 {
+        return None;
+    }
+    let mut select = Sql::select();
+    select.from("dataset").cond_where(condition);
+    let mut product = Expr::cust("1.0");
+    for (place, path) in paths.into_iter().enumerate() {
+        let alias = format!("g{place}");
+        let mut counted = Sql::select();
+        counted
+            .column("dataset_id")
+            .expr_as(Expr::cust("COUNT(*)"), "n")
+            .from_subquery(values(path), Alias::new("v"))
+            .group_by_col("dataset_id");
+        let count = Expr::col((alias.clone(), "n")).cast_as("DOUBLE PRECISION");
+        product = product.mul(Func::coalesce([count, Expr::cust("1.0")]));
+        let on = Expr::col((alias.clone(), "dataset_id")).equals(("dataset", "id"));
+        select.join_subquery(JoinType::LeftJoin, counted, Alias::new(alias), on);
+    }
+    let sum = Func::coalesce([product.sum(), Expr::cust("0.0")]);
+    select.expr(Expr::from(sum).cast_as("DOUBLE PRECISION"));
+    Some(select)
 }
 
 /// Is this path one of a column, of which each dataset has one value at most?
@@ -134,23 +162,31 @@ fn joined(
     path: &Path,
     alias: String,
 ) -> (SimpleExpr, SimpleExpr, SimpleExpr) {
-    let scalars = [Kind::Number, Kind::Text, Kind::Bool].map(|kind| kind as i16);
-    let mut values = Sql::select();
-    values
-        .distinct()
-        .columns(["dataset_id", "kind", "number", "head", "rest"])
-        .from("dataset_value")
-        .and_where(Expr::col("path").eq(path::hash(&path.steps().join("."))))
-        .and_where(Expr::col("kind").is_in(scalars));
     let of = |column: &'static str| Expr::col((alias.clone(), column));
-    let parts = (
-        of("kind").cast_as("BIGINT"),
-        of("number"),
-        of("head").binary(BinOper::Custom("||"), of("rest")),
-    );
+    let parts = (of("kind").cast_as("BIGINT"), of("number"), of("head"));
     let on = of("dataset_id").equals(("dataset", "id"));
-    select.join_subquery(JoinType::LeftJoin, values, Alias::new(alias), on);
+    select.join_subquery(JoinType::LeftJoin, values(path), Alias::new(alias), on);
     parts
+}
+
+/// The values of each dataset at a path, each once. Longer texts could fill the memory, and no two are alike.
+fn values(path: &Path) -> SelectStatement {
+    let scalars = [Kind::Number, Kind::Text, Kind::Bool].map(|kind| kind as i16);
+    let reached = path.ends("").into_iter().map(|reach| {
+        let reached = Expr::col("path").eq(path::hash(&reach.path));
+        match reach.places {
+            Some(places) => reached.and(Expr::col("places").like(places)),
+            None => reached,
+        }
+    });
+    Sql::select()
+        .distinct()
+        .columns(["dataset_id", "kind", "number", "head"])
+        .from("dataset_value")
+        .cond_where(reached.fold(Condition::any(), Condition::add))
+        .and_where(Expr::col("kind").is_in(scalars))
+        .and_where(Expr::col("rest").eq(""))
+        .take()
 }
 
 fn kind_of(value: &SimpleExpr, kind: Kind) -> SimpleExpr {
@@ -162,6 +198,12 @@ fn kind_of(value: &SimpleExpr, kind: Kind) -> SimpleExpr {
 
 fn none(of: &'static str) -> SimpleExpr {
     Expr::cust("NULL").cast_as(of)
+}
+
+/// A sum of bytes: exact up to 8 PiB.
+#[expect(clippy::cast_possible_truncation, reason = "conversion saturates")]
+pub fn whole(sum: f64) -> i64 {
+    sum as i64
 }
 
 /// A number as JSON, whole if it is.

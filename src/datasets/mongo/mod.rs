@@ -7,6 +7,7 @@
 //! | [`regex`] | regular expressions that mean the same on both databases |
 //! | [`values`] | a dataset as rows, one for each value in it |
 //! | [`path`] | which rows a dotted path reaches |
+//! | `weight` | how large its statement becomes |
 //! | [`compile`] | a query as a condition of SQL, by way of `place` (where a field is kept) and `cell` (tests of a value) |
 //! | [`groups`] | how often each value occurs at a path |
 //!
@@ -34,6 +35,7 @@ mod place;
 pub mod query;
 pub mod regex;
 pub mod values;
+mod weight;
 
 pub use self::compile::condition;
 pub use self::groups::{Group, grouped, is_column};

@@ -9,6 +9,7 @@ use super::path::Path;
 use super::query::{Condition, Kind, Literal, Query, Relation, Test};
 use super::regex::Pattern;
 use super::values;
+use super::weight::Weight;
 
 /// How deep conditions may be nested.
 const DEEPEST: usize = 20;
@@ -55,6 +56,7 @@ struct Parser {
     values: usize,
     text: usize,
     patterns: usize,
+    weight: Weight,
 }
 
 /// A place in the query.
@@ -138,6 +140,11 @@ impl Parser {
         let test = self.test(value, field, at)?;
         if !at.in_element {
             answerable(&path, &test).map_err(|message| at.error(message))?;
+            // With all that is asked of elements inside.
+            self.weight = self.weight.and(Weight::of_field(&path, &test));
+            if self.weight.is_too_much() {
+                return Err(at.error("this can be read in too many ways"));
+            }
         }
         Ok(Condition::Field(path, test))
     }

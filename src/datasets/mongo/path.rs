@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 pub const NESTED: char = '\u{1}';
 /// The most steps of a path.
 pub const MOST_STEPS: usize = 20;
+/// The longest path, in bytes.
+pub const LONGEST: usize = 1_000;
 /// The most steps of a path that are numbers: each can be a key or a place.
 pub const MOST_NUMBERS: usize = 3;
 
@@ -34,8 +36,8 @@ pub struct Reach {
 pub struct Context {
     /// The rows; none for the document that the path begins in.
     pub reach: Option<Reach>,
-    /// If any of these paths is found below a row, the rest is not missing there.
-    pub present: Vec<String>,
+    /// If any of the paths with these [hashes](hash) is found below a row, the rest is not missing there.
+    pub present: Vec<i64>,
 }
 
 /// A key and the places after it, in one reading of a path.
@@ -50,6 +52,9 @@ struct Step<'a> {
 impl Path {
     /// Reads a dotted path.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.len() > LONGEST {
+            return Err("a path has 1,000 bytes at most");
+        }
         let steps: Vec<_> = text.split('.').map(clean_key).collect();
         if steps.iter().any(String::is_empty) {
             return Err("a path has no empty steps");
@@ -111,13 +116,34 @@ impl Path {
         contexts
     }
 
-    /// The paths of `base` and the steps from `from`, one more each time.
-    fn beginnings(&self, base: &str, from: usize) -> Vec<String> {
+    /// How many [ends](Self::ends) there are, and as many [elements](Self::elements).
+    pub fn end_count(&self) -> usize {
+        let readings = self.readings();
+        let ends = readings.iter().map(|steps| match steps.split_last() {
+            Some((_, before)) => reach_count(before),
+            None => 1,
+        });
+        ends.sum()
+    }
+
+    /// How many [contexts](Self::contexts) there are.
+    pub fn context_count(&self) -> usize {
+        let readings = self.readings();
+        let within = readings.iter().map(|steps| {
+            let lengths = 1..steps.len();
+            let within = lengths.filter_map(|length| steps.get(..length));
+            within.map(reach_count).sum::<usize>()
+        });
+        1 + within.sum::<usize>()
+    }
+
+    /// The hashes of the paths of `base` and the steps from `from`, one more each time.
+    fn beginnings(&self, base: &str, from: usize) -> Vec<i64> {
         let mut path = base.to_owned();
         let mut beginnings = Vec::new();
         for step in self.0.iter().skip(from) {
             path = below(&path, step);
-            beginnings.push(path.clone());
+            beginnings.push(hash(&path));
         }
         beginnings
     }
@@ -178,6 +204,12 @@ fn inner(reach: Reach) -> Reach {
         places: reach.places.map(|places| format!("{places},%")),
         at_place: true,
     }
+}
+
+/// How many ways there are through all of these steps, each within a longer path.
+fn reach_count(steps: &[Step<'_>]) -> usize {
+    let at_places = steps.iter().filter(|step| !step.places.is_empty()).count();
+    1 << at_places.min(MOST_NUMBERS)
 }
 
 /// The rows of one reading: at its end, or, `within` a longer path, also the elements of an array there.

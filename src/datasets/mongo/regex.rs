@@ -84,7 +84,7 @@ impl Pattern {
         Ok(Self {
             rust,
             postgres: written.text,
-            prefix: prefix(&hir),
+            prefix: prefix(&hir).unwrap_or_default(),
         })
     }
 }
@@ -339,16 +339,19 @@ impl Written {
 const BYTES: &str = "the regular expression matches parts of characters";
 
 /// The text that everything begins with in which the pattern is found.
-fn prefix(hir: &Hir) -> String {
+fn prefix(hir: &Hir) -> Option<String> {
     let HirKind::Concat(parts) = hir.kind() else {
-        return String::new();
+        return None;
     };
-    match parts.as_slice() {
-        [start, literal, ..] if *start.kind() == HirKind::Look(Look::Start) => match literal.kind()
-        {
-            HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).unwrap_or_default(),
-            _ => String::new(),
-        },
-        _ => String::new(),
+    let [start, literal, ..] = parts.as_slice() else {
+        return None;
+    };
+    match literal.kind() {
+        HirKind::Literal(literal) if *start.kind() == HirKind::Look(Look::Start) => {
+            let prefix = String::from_utf8(literal.0.to_vec()).ok()?;
+            // PostgreSQL takes no text with a zero byte.
+            (!prefix.contains('\0')).then_some(prefix)
+        }
+        _ => None,
     }
 }

@@ -4,8 +4,6 @@
 //! after its own, up to its `last`. What is one value for each dataset (its name, its times) stays in the table of datasets,
 //! and the items of the manifest in theirs.
 
-use std::collections::BTreeMap;
-
 use sea_orm::sea_query::{Expr, InsertStatement, Query};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -124,8 +122,11 @@ pub fn flatten(document: &Document) -> Flattened {
 
 /// What arrays and documents are compared by: equal values have equal digests.
 pub fn digest(value: &Value) -> String {
-    let bytes = hash(value, 0);
-    bytes.iter().take(16).fold(String::new(), |mut text, byte| {
+    hex(&hash(value))
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.iter().take(16).fold(String::new(), |mut text, byte| {
         use std::fmt::Write;
         let _ = write!(text, "{byte:02x}");
         text
@@ -164,31 +165,37 @@ struct At {
 }
 
 impl Rows {
-    fn visit(&mut self, value: &Value, at: &At) {
+    /// Adds the rows of a value. Answers with its hash, which is made of those of its parts.
+    fn visit(&mut self, value: &Value, at: &At) -> Hash {
         if self.list.len() >= MOST_ROWS || at.depth > DEEPEST {
             self.cut = true;
-            return;
+            return hash(value);
         }
         let place = self.list.len();
         let row = self.row(value, at);
         self.list.push(row);
-        match value {
+        let (hash, is_composite) = match value {
             Value::Array(elements) => {
-                for (number, element) in elements.iter().enumerate() {
-                    self.visit(element, &at.element(number));
-                }
+                let elements = elements.iter().enumerate();
+                let hashes =
+                    elements.map(|(number, element)| self.visit(element, &at.element(number)));
+                (of_array(hashes), true)
             }
             Value::Object(fields) => {
-                for (key, field) in fields {
-                    self.visit(field, &at.field(key));
-                }
+                let fields = fields.iter();
+                let hashes = fields.map(|(key, field)| (key, self.visit(field, &at.field(key))));
+                (of_object(hashes.collect()), true)
             }
-            _ => {}
-        }
+            scalar => (of_scalar(scalar), false),
+        };
         let last = number(self.list.len().saturating_sub(1));
         if let Some(row) = self.list.get_mut(place) {
             row.last = last;
+            if is_composite {
+                row.head = hex(&hash);
+            }
         }
+        hash
     }
 
     fn row(&mut self, value: &Value, at: &At) -> ValueRow {
@@ -197,12 +204,9 @@ impl Rows {
             Value::Bool(is) => (Kind::Bool, f64::from(u8::from(*is)), None),
             Value::Number(number) => (Kind::Number, plain(number), None),
             Value::String(text) => (Kind::Text, 0.0, Some(self.within_bounds(text))),
-            Value::Array(elements) => (
-                Kind::Array,
-                f64::from(number(elements.len())),
-                Some(digest(value)),
-            ),
-            Value::Object(_) => (Kind::Document, 0.0, Some(digest(value))),
+            // Their digests are known when their parts are.
+            Value::Array(elements) => (Kind::Array, f64::from(number(elements.len())), None),
+            Value::Object(_) => (Kind::Document, 0.0, None),
         };
         let text = text.unwrap_or_default();
         let (head, rest) = split(&text);
@@ -272,14 +276,41 @@ fn number(length: usize) -> i32 {
     i32::try_from(length).unwrap_or(i32::MAX)
 }
 
+type Hash = [u8; 32];
+
 /// A hash that is made of the hashes of the parts, whatever the order of keys.
-fn hash(value: &Value, depth: usize) -> [u8; 32] {
-    if depth > DEEPEST {
-        return [0; 32];
+fn hash(value: &Value) -> Hash {
+    match value {
+        Value::Array(elements) => of_array(elements.iter().map(hash)),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, field)| (key, hash(field)));
+            of_object(fields.collect())
+        }
+        scalar => of_scalar(scalar),
     }
+}
+
+fn of_array(elements: impl Iterator<Item = Hash>) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(b"a");
+    elements.for_each(|element| hasher.update(element));
+    hasher.finalize().into()
+}
+
+fn of_object(mut fields: Vec<(&String, Hash)>) -> Hash {
+    fields.sort_unstable_by_key(|(key, _)| *key);
+    let mut hasher = Sha256::new();
+    hasher.update(b"o");
+    for (key, field) in fields {
+        hasher.update(Sha256::digest(clean(key).as_bytes()));
+        hasher.update(field);
+    }
+    hasher.finalize().into()
+}
+
+fn of_scalar(value: &Value) -> Hash {
     let mut hasher = Sha256::new();
     match value {
-        Value::Null => hasher.update(b"n"),
         Value::Bool(is) => hasher.update([b'b', u8::from(*is)]),
         Value::Number(number) => {
             hasher.update(b"d");
@@ -289,20 +320,7 @@ fn hash(value: &Value, depth: usize) -> [u8; 32] {
             hasher.update(b"t");
             hasher.update(clean(text).as_bytes());
         }
-        Value::Array(elements) => {
-            hasher.update(b"a");
-            for element in elements {
-                hasher.update(hash(element, depth + 1));
-            }
-        }
-        Value::Object(fields) => {
-            hasher.update(b"o");
-            let fields: BTreeMap<_, _> = fields.iter().collect();
-            for (key, field) in fields {
-                hasher.update(Sha256::digest(clean(key).as_bytes()));
-                hasher.update(hash(field, depth + 1));
-            }
-        }
+        _ => hasher.update(b"n"),
     }
     hasher.finalize().into()
 }

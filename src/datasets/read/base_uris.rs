@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Condition, IntoCondition};
+use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Reader;
@@ -122,12 +122,8 @@ pub async fn may_search(
     reader: Reader,
     base_uri: i64,
 ) -> Result<bool, Failure> {
-    let Some(user) = reader.user() else {
-        return Ok(false);
-    };
-    let grant = base_uri_grant::Entity::find_by_id((user, base_uri));
-    let grant = grant.one(database.read()).await?;
-    Ok(grant.is_some_and(|grant| grant.can_search))
+    let found = searchable(database, reader, &[base_uri]).await?;
+    Ok(found.contains(&base_uri))
 }
 
 /// Which of these base URIs this reader may search.
@@ -136,8 +132,15 @@ pub async fn searchable(
     reader: Reader,
     base_uris: &[i64],
 ) -> Result<HashSet<i64>, Failure> {
-    let may_search = base_uri_grant::Column::CanSearch.eq(true);
-    granted_so(database, reader, base_uris, may_search.into_condition()).await
+    let ids: Vec<i64> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(is_one_of(database, Column::Id.as_column_ref(), base_uris))
+        .filter(Column::Id.in_subquery(reader.searchable()))
+        .into_tuple()
+        .all(database.read())
+        .await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// At which of these base URIs something is granted to this reader.
@@ -145,15 +148,6 @@ pub async fn granted(
     database: &Database,
     reader: Reader,
     base_uris: &[i64],
-) -> Result<HashSet<i64>, Failure> {
-    granted_so(database, reader, base_uris, Condition::all()).await
-}
-
-async fn granted_so(
-    database: &Database,
-    reader: Reader,
-    base_uris: &[i64],
-    how: Condition,
 ) -> Result<HashSet<i64>, Failure> {
     use base_uri_grant::Column::{BaseUriId, UserId};
     let Some(user) = reader.user() else {
@@ -163,7 +157,6 @@ async fn granted_so(
         .select_only()
         .column(BaseUriId)
         .filter(UserId.eq(user))
-        .filter(how)
         .filter(is_one_of(database, BaseUriId.as_column_ref(), base_uris))
         .into_tuple()
         .all(database.read())

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 /// An item, as the manifest has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemContent {
+pub struct FrozenItem {
     /// Its path in the dataset.
     pub relpath: String,
     /// The hash of its content.
@@ -24,7 +24,7 @@ pub async fn item(
     reader: Reader,
     uri: &str,
     identifier: &str,
-) -> Result<Option<ItemContent>, Failure> {
+) -> Result<Option<FrozenItem>, Failure> {
     use dataset_item::Column::{DatasetId, Hash, Identifier, Relpath, SizeBytes};
     // PostgreSQL refuses to look for what it cannot store.
     if uri.contains('\0') || identifier.contains('\0') {
@@ -43,7 +43,7 @@ pub async fn item(
         .into_tuple()
         .one(database.read())
         .await?;
-    Ok(found.map(|(relpath, hash, size_bytes)| ItemContent {
+    Ok(found.map(|(relpath, hash, size_bytes)| FrozenItem {
         relpath,
         hash,
         size_bytes,

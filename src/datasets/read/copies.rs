@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::narrow::{self, Columns};
 
 /// How many copies of all these datasets together are told at most.
-const MOST: u64 = 10_000;
+const MOST: usize = 50_000;
 
 /// These columns of the copies of each of these datasets that this reader may see, by URI.
 pub async fn of_datasets(
@@ -45,9 +45,15 @@ pub async fn of_datasets(
         ))
         .and_where(reader.may_see())
         .order_by((Entity, Column::Uri), Order::Asc)
-        .limit(MOST);
+        // One more tells that there are more.
+        .limit(MOST as u64 + 1);
+    let rows = narrow::pairs(database, &query, columns).await?;
+    if rows.len() > MOST {
+        let message = format!("there are more than {MOST} copies; ask for fewer datasets");
+        return Err(Failure::too_complex(message));
+    }
     let mut copies: HashMap<i64, Vec<Arc<Model>>> = HashMap::new();
-    for (dataset, row) in narrow::pairs(database, &query, columns).await? {
+    for (dataset, row) in rows {
         copies.entry(dataset).or_default().push(row);
     }
     Ok(copies)

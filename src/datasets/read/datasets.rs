@@ -31,6 +31,8 @@ pub enum DatasetOrderField {
     CreatedAt,
     /// When it was frozen.
     FrozenAt,
+    /// When it was registered for the first time.
+    RegisteredAt,
     /// The size of its items; unknown sizes first.
     SizeBytes,
     /// How many items; unknown counts first.
@@ -41,7 +43,7 @@ pub enum DatasetOrderField {
 
 impl DatasetOrderField {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Uri,
         Self::Name,
         Self::Uuid,
@@ -49,6 +51,7 @@ impl DatasetOrderField {
         Self::CreatorUsername,
         Self::CreatedAt,
         Self::FrozenAt,
+        Self::RegisteredAt,
         Self::SizeBytes,
         Self::ItemCount,
     ];
@@ -62,6 +65,7 @@ impl DatasetOrderField {
             Self::CreatorUsername => "creator_username",
             Self::CreatedAt => "created_at",
             Self::FrozenAt => "frozen_at",
+            Self::RegisteredAt => "registered_at",
             Self::SizeBytes => "size_order",
             Self::ItemCount => "items_order",
             Self::Relevance => "found.score",
@@ -77,6 +81,7 @@ impl DatasetOrderField {
             Self::CreatorUsername => Column::CreatorUsername,
             Self::CreatedAt => Column::CreatedAt,
             Self::FrozenAt => Column::FrozenAt,
+            Self::RegisteredAt => Column::RegisteredAt,
             Self::SizeBytes => Column::SizeBytes,
             Self::ItemCount => Column::ItemCount,
             Self::Relevance => return None,
@@ -92,6 +97,7 @@ impl DatasetOrderField {
             Self::CreatorUsername => KeyValue::Text(row.creator_username.clone()),
             Self::CreatedAt => KeyValue::Int(row.created_at),
             Self::FrozenAt => KeyValue::Int(row.frozen_at),
+            Self::RegisteredAt => KeyValue::Int(row.registered_at),
             Self::SizeBytes => KeyValue::Int(row.size_bytes.unwrap_or(-1)),
             Self::ItemCount => KeyValue::Int(row.item_count.unwrap_or(-1)),
             Self::Relevance => KeyValue::Int(score),
@@ -332,10 +338,10 @@ pub fn statement(
 ) -> Statement {
     let columns = always().and(order.columns());
     let query = if let Some(query) = ranked(database, reader, filter, order, columns) {
-        paging::cut_query(query, &order.ordering(), page)
+        paging::cut_query(database, query, &order.ordering(), page)
     } else {
         let condition = filter.condition(database, reader);
-        paging::query::<Entity>(condition, columns, &order.ordering(), page)
+        paging::query::<Entity>(database, condition, columns, &order.ordering(), page)
     };
     database.backend().build(&query)
 }

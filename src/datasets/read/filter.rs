@@ -8,7 +8,7 @@ use crate::database::{Database, is_one_of_texts};
 use crate::datasets::text::TextQuery;
 use crate::datasets::{mongo, text};
 use crate::entity::dataset::{self, Column};
-use crate::entity::{base_uri, dataset_tag};
+use crate::entity::{base_uri, dataset_tag, user};
 
 /// Which datasets are asked for: all conditions must hold. Texts are compared as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,6 +21,10 @@ pub struct DatasetFilter {
     pub creator_usernames: Option<Vec<String>>,
     /// With all of these tags.
     pub tags: Vec<String>,
+    /// Registered for the first time by any of these users.
+    pub registered_by: Option<Vec<String>>,
+    /// When they were registered for the first time, in milliseconds.
+    pub registered_at: Range,
     /// When they were made, in microseconds.
     pub created_at: Range,
     /// When they were frozen, in microseconds.
@@ -87,9 +91,13 @@ impl DatasetFilter {
         for tag in &self.tags {
             all = all.add(has_tag(tag));
         }
+        if let Some(users) = &self.registered_by {
+            all = all.add(registered_by(database, users));
+        }
         for (range, column) in [
             (self.created_at, Column::CreatedAt),
             (self.frozen_at, Column::FrozenAt),
+            (self.registered_at, Column::RegisteredAt),
             (self.size_bytes, Column::SizeBytes),
             (self.item_count, Column::ItemCount),
         ] {
@@ -109,7 +117,8 @@ impl DatasetFilter {
 
     /// Does it ask for what only the database can tell?
     pub fn looks_inside(&self) -> bool {
-        self.text.is_some() || self.mongo.is_some()
+        let by_registration = self.registered_by.is_some() || !self.registered_at.is_all();
+        self.text.is_some() || self.mongo.is_some() || by_registration
     }
 
     /// Would a dataset like this row be among those that are asked for, but for texts and queries? Of the row only what lists
@@ -165,6 +174,16 @@ fn in_base_uris(database: &Database, uris: &[String]) -> SimpleExpr {
         .and_where(is_one_of_texts(database, uri, uris))
         .to_owned();
     super::reader::base_uri_of_row().in_subquery(ids)
+}
+
+fn registered_by(database: &Database, users: &[String]) -> SimpleExpr {
+    let username = user::Column::Username.as_column_ref();
+    let ids = Query::select()
+        .column(user::Column::Id)
+        .from(user::Entity)
+        .and_where(is_one_of_texts(database, username, users))
+        .to_owned();
+    Expr::col(Column::RegisteredBy.as_column_ref()).in_subquery(ids)
 }
 
 fn has_tag(tag: &str) -> SimpleExpr {

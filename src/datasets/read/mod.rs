@@ -2,6 +2,7 @@
 //! summed, and what is looked for there is not found, like what does not exist.
 
 pub mod base_uris;
+pub mod changes;
 pub mod content;
 pub mod copies;
 pub mod datasets;

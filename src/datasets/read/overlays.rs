@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Order};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::database::{Database, is_one_of, is_one_of_texts};
 use crate::entity::dataset_overlay::{self, Column as OverlayColumn};
@@ -82,4 +82,31 @@ pub async fn values(
         page,
     )
     .await?)
+}
+
+/// How many values each of these overlays has of items with these identifiers.
+pub async fn count(
+    database: &Database,
+    overlays: &[i64],
+    identifiers: &[String],
+) -> Result<HashMap<i64, i64>, Failure> {
+    let rows: Vec<(i64, i64)> = Entity::find()
+        .select_only()
+        .column(Column::OverlayId)
+        .column_as(Column::Identifier.count(), "count")
+        .filter(is_one_of(
+            database,
+            Column::OverlayId.as_column_ref(),
+            overlays,
+        ))
+        .filter(is_one_of_texts(
+            database,
+            Column::Identifier.as_column_ref(),
+            identifiers,
+        ))
+        .group_by(Column::OverlayId)
+        .into_tuple()
+        .all(database.read())
+        .await?;
+    Ok(rows.into_iter().collect())
 }

@@ -65,7 +65,9 @@ fn build(
         .with_bucket_name(name)
         .with_client_options(client)
         .with_retry(retry)
-        .with_skip_signature(settings.anonymous);
+        .with_skip_signature(settings.anonymous)
+        // Objects are deleted one at a time, and not all services know how to delete many.
+        .with_disable_bulk_delete(true);
     let path_style = settings.path_style.unwrap_or(endpoint.is_some());
     builder = builder.with_virtual_hosted_style_request(!path_style);
     if let Some(url) = endpoint {

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::base_uri::DatasetUri;
 use super::beneath::Beneath;
-use super::layout::Collection;
+use super::layout::{Collection, DATA};
 use super::problem::ReadError;
 use super::store::Store;
 
@@ -45,7 +45,7 @@ impl Store {
         let Some(root) = self.folder() else {
             return Ok(None);
         };
-        let mut names = vec![uri.name().to_owned(), "data".to_owned()];
+        let mut names = vec![uri.name().to_owned(), DATA.to_owned()];
         let parts = relpath.split('/');
         names.extend(
             parts
@@ -84,6 +84,32 @@ impl Store {
         parts: &[Part<'_>],
         expires_in: Duration,
     ) -> Result<Option<Vec<String>>, ReadError> {
+        self.urls(uri, parts, Method::GET, expires_in).await
+    }
+
+    /// A URL for a request with this method for an item, as [`Store::signed_urls`] gives them.
+    ///
+    /// # Errors
+    /// As for [`Store::signed_urls`].
+    pub async fn signed_item(
+        &self,
+        uri: &DatasetUri,
+        identifier: &str,
+        method: Method,
+        expires_in: Duration,
+    ) -> Result<Option<String>, ReadError> {
+        let parts = [Part::Item(identifier)];
+        let urls = self.urls(uri, &parts, method, expires_in).await?;
+        Ok(urls.and_then(|urls| urls.into_iter().next()))
+    }
+
+    async fn urls(
+        &self,
+        uri: &DatasetUri,
+        parts: &[Part<'_>],
+        method: Method,
+        expires_in: Duration,
+    ) -> Result<Option<Vec<String>>, ReadError> {
         let Some(signer) = self.signer() else {
             return Ok(None);
         };
@@ -100,7 +126,7 @@ impl Store {
             })
         };
         let paths: Vec<_> = parts.iter().map(path).collect::<Result<_, ReadError>>()?;
-        let urls = signer.signed_urls(Method::GET, &paths, expires_in).await?;
+        let urls = signer.signed_urls(method, &paths, expires_in).await?;
         Ok(Some(urls.iter().map(ToString::to_string).collect()))
     }
 }

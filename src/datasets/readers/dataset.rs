@@ -10,11 +10,13 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::base_uri::DatasetUri;
+use super::folder::unseen;
 use super::layout::{Collection, Layout};
 use super::problem::{Problem, ReadError};
+use super::settings::Limits;
 use super::store::Store;
 use super::{admin, manifest, names, readme};
-use crate::datasets::document::{Document, Manifest, Overlay, Readme};
+use crate::datasets::document::{Document, Manifest, Overlay, Readme, TOO_DEEP, is_shallow};
 
 /// Stands in every fingerprint. What the readers make of a dataset may change with labql; then all are read again.
 const VERSION: &str = "1";
@@ -49,8 +51,8 @@ pub struct Reading {
 }
 
 impl Survey {
-    /// Tells a changed dataset from an unchanged one: sizes, times and tags of all files that describe it, as one hash.
-    /// The items are not among them.
+    /// Tells a changed dataset from an unchanged one: sizes, times and tags of all files that describe it, and how much of
+    /// them is read, as one hash. The items are not among them.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -68,9 +70,11 @@ impl Survey {
             .chain(&self.tags)
     }
 
-    fn hash(&self) -> String {
+    fn hash(&self, limits: &Limits) -> String {
         let mut hash = Sha256::new();
         hash.update(VERSION);
+        // Numbers always become JSON.
+        hash.update(serde_json::to_vec(limits).unwrap_or_default());
         let mut files: Vec<_> = self.files().collect();
         files.sort_by(|a, b| a.location.cmp(&b.location));
         for file in files {
@@ -106,17 +110,30 @@ impl Store {
     /// # Errors
     /// A [`Problem`]: there is no dataset, or it cannot be seen.
     pub async fn survey(&self, uri: &DatasetUri) -> Result<Survey, Problem> {
-        let failed = |error: ReadError| match error {
-            ReadError::Missing => Problem::new(uri.as_str(), "there is no dataset"),
-            error => Problem::of(uri.as_str(), &error),
+        let found = self.find(uri).await?;
+        found.ok_or_else(|| Problem::new(uri.as_str(), "there is no dataset"))
+    }
+
+    /// As [`Store::survey`]; none if storage says that there is no dataset.
+    ///
+    /// # Errors
+    /// A [`Problem`]: it cannot be seen whether there is one, or what it is.
+    pub async fn find(&self, uri: &DatasetUri) -> Result<Option<Survey>, Problem> {
+        let failed = |error: ReadError| Problem::of(uri.as_str(), &error);
+        let layout = match self.layout(uri).await {
+            Err(ReadError::Missing) => {
+                self.confirm_absence(uri).await.map_err(failed)?;
+                return Ok(None);
+            }
+            layout => layout.map_err(failed)?,
         };
-        let layout = self.layout(uri).await.map_err(failed)?;
-        let metadata = self
-            .children(layout.metadata(), MAX_FILES)
-            .await
-            .map_err(failed)?;
-        let admin = metadata.file(&layout.admin()).cloned();
-        let admin = admin.ok_or(ReadError::Missing).map_err(failed)?;
+        let metadata = match self.children(layout.metadata(), MAX_FILES).await {
+            Err(ReadError::Missing) => return Ok(None),
+            metadata => metadata.map_err(failed)?,
+        };
+        let Some(admin) = metadata.file(&layout.admin()).cloned() else {
+            return Ok(None);
+        };
         let readme = layout.readme();
         let readme = match metadata.file(&readme) {
             Some(file) => Some(file.clone()),
@@ -155,8 +172,8 @@ impl Store {
             tags,
             fingerprint: String::new(),
         };
-        survey.fingerprint = survey.hash();
-        Ok(survey)
+        survey.fingerprint = survey.hash(self.limits());
+        Ok(Some(survey))
     }
 
     /// Reads the dataset of a survey.
@@ -286,7 +303,15 @@ impl Store {
         let read = stream::iter(chosen).map(|(file, name)| async move {
             let value = async {
                 let bytes = self.bytes(&file.location, limit).await?;
-                parsing(move || serde_json::from_slice(&bytes).map_err(ReadError::invalid)).await
+                parsing(move || {
+                    let value = serde_json::from_slice(&bytes).map_err(ReadError::invalid)?;
+                    if is_shallow(&value) {
+                        Ok(value)
+                    } else {
+                        Err(ReadError::invalid(TOO_DEEP))
+                    }
+                })
+                .await
             };
             let value = value.await;
             (file, name, value)
@@ -303,17 +328,6 @@ impl Store {
     }
 }
 
-/// A file that is there, but cannot be seen: reading it will tell why.
-fn unseen(location: object_store::path::Path) -> ObjectMeta {
-    ObjectMeta {
-        location,
-        last_modified: chrono::DateTime::UNIX_EPOCH,
-        size: 0,
-        e_tag: None,
-        version: None,
-    }
-}
-
 fn overlays(
     survey: &Survey,
     values: Vec<(ObjectMeta, String, Value)>,
@@ -321,12 +335,20 @@ fn overlays(
 ) -> BTreeMap<String, Overlay> {
     let mut overlays = BTreeMap::new();
     for (file, name, value) in values {
-        if let Value::Object(overlay) = value {
-            overlays.insert(name, overlay);
-        } else {
+        let Value::Object(mut overlay) = value else {
             let message = "is not an object with a value for each item";
             problems.push(Problem::new(survey.source(&file), message));
+            continue;
+        };
+        let number = overlay.len();
+        overlay.retain(|identifier, _| manifest::is_identifier(identifier));
+        let odd = number - overlay.len();
+        if odd > 0 {
+            let message =
+                format_args!("{odd} of its values are left out: items have no such identifiers");
+            problems.push(Problem::new(survey.source(&file), message));
         }
+        overlays.insert(name, overlay);
     }
     overlays
 }

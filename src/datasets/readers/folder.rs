@@ -4,10 +4,10 @@
 //! the folder, or lead into a folder that was allowed besides.
 
 use std::fmt;
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ use object_store::{
     PutResult, Result,
 };
 use tokio::task::spawn_blocking;
+
+use super::beneath::{Beneath, file_at, metadata_at};
 
 /// A folder.
 #[derive(Clone, Debug)]
@@ -90,26 +92,18 @@ impl Inner {
         if inside {
             Ok(path)
         } else {
-            Err(Error::PermissionDenied {
-                path: location.to_owned(),
-                source: "a symbolic link leads out of the folder".into(),
-            })
+            let message = "a symbolic link leads out of the folder";
+            let error = io::Error::new(io::ErrorKind::PermissionDenied, message);
+            Err(failed(error))
         }
     }
 
     fn get(&self, location: Path, options: &GetOptions) -> Result<GetResult> {
         let failed = |error| failure(location.as_ref(), error);
         let path = self.resolve(location.as_ref())?;
-        // A pipe does not block, and a link that has just taken the place of the file is not followed.
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
-            .open(&path)
-            .map_err(failed)?;
+        // What has become a link since is not followed.
+        let file = file_at(&path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(failed(io::Error::from(io::ErrorKind::NotFound)));
-        }
         let meta = meta(location, &metadata);
         options.check_preconditions(&meta)?;
         let range = options.range.as_ref();
@@ -127,8 +121,8 @@ impl Inner {
         })
     }
 
-    /// What is right in one folder, at most so much of it. What has a name that is no text, or no name for an object, or
-    /// cannot be seen, is left out.
+    /// What is right in one folder, at most so much of it. What has a name that is no text, or no name for an object, is left
+    /// out. A folder that is not there is empty, but that of the base URI.
     fn children(&self, folder: &str, most: usize) -> Result<ListResult> {
         let mut found = ListResult {
             common_prefixes: Vec::new(),
@@ -136,36 +130,32 @@ impl Inner {
             extensions: Extensions::default(),
         };
         let failed = |error| failure(folder, error);
-        let entries = match self.resolve(folder).map(fs::read_dir) {
-            Ok(Ok(entries)) => entries,
-            Ok(Err(error)) if is_missing(&error) => return Ok(found),
-            Ok(Err(error)) => return Err(failed(error)),
-            Err(Error::NotFound { .. }) => return Ok(found),
-            Err(error) => return Err(error),
+        let opened = self
+            .resolve(folder)
+            .and_then(|path| Beneath::open(&path).map_err(failed));
+        let opened = match opened {
+            Err(Error::NotFound { .. }) if !folder.is_empty() => return Ok(found),
+            opened => opened?,
         };
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            let path = name.to_str().and_then(|name| {
-                let path = if folder.is_empty() {
-                    name.to_owned()
-                } else {
-                    format!("{folder}/{name}")
-                };
-                Path::parse(path).ok()
-            });
-            let Some(path) = path else { continue };
-            let kind = entry.file_type().map_err(failed)?;
-            if kind.is_dir() {
-                found.common_prefixes.push(path);
+        for name in opened.names().map_err(failed)? {
+            let name = name.map_err(failed)?;
+            let Some(name) = name.to_str() else { continue };
+            let location = if folder.is_empty() {
+                name.to_owned()
             } else {
-                let metadata = self.resolve(path.as_ref()).map(fs::metadata);
-                match metadata {
-                    Ok(Ok(metadata)) if metadata.is_file() => {
-                        found.objects.push(meta(path, &metadata));
-                    }
-                    Ok(Ok(metadata)) if metadata.is_dir() => found.common_prefixes.push(path),
-                    _ => {}
+                format!("{folder}/{name}")
+            };
+            let Ok(path) = Path::parse(location) else {
+                continue;
+            };
+            match self.child(&opened, name, &path) {
+                Ok(metadata) if metadata.is_dir() => found.common_prefixes.push(path),
+                Ok(metadata) if metadata.is_file() => found.objects.push(meta(path, &metadata)),
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                // A file or a folder: whoever reads it learns what is wrong.
+                Err(_) => {
+                    found.objects.push(unseen(path.clone()));
+                    found.common_prefixes.push(path);
                 }
             }
             if found.objects.len() + found.common_prefixes.len() >= most {
@@ -173,6 +163,27 @@ impl Inner {
             }
         }
         Ok(found)
+    }
+
+    /// What is known of something in a folder, and of what a link there leads to.
+    fn child(&self, folder: &Beneath, name: &str, path: &Path) -> Result<Metadata> {
+        let failed = |error| failure(path.as_ref(), error);
+        let metadata = folder.metadata(name).map_err(failed)?;
+        if metadata.is_symlink() {
+            return metadata_at(&self.resolve(path.as_ref())?).map_err(failed);
+        }
+        Ok(metadata)
+    }
+}
+
+/// Something that is there, but cannot be seen: reading it will tell why.
+pub(super) fn unseen(location: Path) -> ObjectMeta {
+    ObjectMeta {
+        location,
+        last_modified: DateTime::UNIX_EPOCH,
+        size: 0,
+        e_tag: None,
+        version: None,
     }
 }
 

@@ -16,7 +16,6 @@
 use object_store::path::Path;
 
 use super::problem::ReadError;
-use crate::datasets::document::Item;
 
 /// What an object `dtool-UUID` begins with.
 pub(super) const REGISTRATION: &str = "dtool-";
@@ -24,7 +23,10 @@ pub(super) const REGISTRATION: &str = "dtool-";
 pub(super) const ADMIN: &str = "dtool";
 pub(super) const ADMIN_IN_FOLDER: &str = ".dtool/dtool";
 pub(super) const MANIFEST: &str = "manifest.json";
-pub(super) const README: &str = "README.yml";
+pub(in crate::datasets) const README: &str = "README.yml";
+/// In a folder what dtool keeps lies in this one, and the items in that.
+pub(in crate::datasets) const METADATA: &str = ".dtool";
+pub(in crate::datasets) const DATA: &str = "data";
 
 /// The place of one dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +35,6 @@ pub(in crate::datasets) struct Layout {
     root: Path,
     /// What dtool keeps of it.
     metadata: Path,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Folder,
-    Bucket,
 }
 
 /// What there may be many of.
@@ -66,8 +61,7 @@ impl Layout {
     pub(super) fn folder(name: &str) -> Result<Self, ReadError> {
         Ok(Self {
             root: path(name)?,
-            metadata: path(&format!("{name}/.dtool"))?,
-            kind: Kind::Folder,
+            metadata: path(&format!("{name}/{METADATA}"))?,
         })
     }
 
@@ -81,7 +75,6 @@ impl Layout {
         Ok(Self {
             metadata: root.clone(),
             root,
-            kind: Kind::Bucket,
         })
     }
 
@@ -111,23 +104,9 @@ impl Layout {
         self.metadata.clone().join(collection.folder())
     }
 
-    /// The content of an item.
-    pub(super) fn item(&self, item: &Item) -> Result<Path, ReadError> {
-        let name = match self.kind {
-            // As the operating system reads a path: `a//./b` is `a/b`.
-            Kind::Folder => {
-                let parts = item.relpath.split('/');
-                let named: Vec<&str> = parts.filter(|part| !matches!(*part, "" | ".")).collect();
-                named.join("/")
-            }
-            Kind::Bucket => return self.object(&item.identifier),
-        };
-        path(&format!("{}/data/{name}", self.root))
-    }
-
     /// The object of an item in a bucket.
     pub(super) fn object(&self, identifier: &str) -> Result<Path, ReadError> {
-        path(&format!("{}/data/{identifier}", self.root))
+        path(&format!("{}/{DATA}/{identifier}", self.root))
     }
 
     /// Where an object lies in its dataset, for people.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::problem::ReadError;
 use super::time;
-use crate::datasets::document::{Item, Manifest};
+use crate::datasets::document::{Item, LARGEST_SIZE, Manifest};
 
 /// The longest identifier, hash and version, in bytes.
 const MAX_TEXT: usize = 255;
@@ -26,6 +26,9 @@ pub(super) fn parse(bytes: &[u8], most: usize) -> Result<Manifest, ReadError> {
     items.reverse();
     items.sort_by(|a, b| a.identifier.cmp(&b.identifier));
     items.dedup_by(|a, b| a.identifier == b.identifier);
+    if manifest.size_bytes() > LARGEST_SIZE {
+        return Err(ReadError::invalid("the items together are too large"));
+    }
     Ok(manifest)
 }
 
@@ -128,13 +131,17 @@ struct RawItem {
 
 impl RawItem {
     fn item(self, identifier: String) -> Result<Item, String> {
-        check_identifier(&identifier)?;
+        if !is_identifier(&identifier) {
+            return Err("this is no identifier".into());
+        }
         check_relpath(&self.relpath)?;
         if self.hash.len() > MAX_TEXT {
             return Err("the hash is too long".into());
         }
-        let size_bytes = i64::try_from(self.size_in_bytes)
-            .map_err(|_| format!("the size {} is too large", self.size_in_bytes))?;
+        let size_bytes = i64::try_from(self.size_in_bytes).ok();
+        let size_bytes = size_bytes
+            .filter(|size| *size <= LARGEST_SIZE)
+            .ok_or_else(|| format!("the size {} is too large", self.size_in_bytes))?;
         let modified_at = time::of_seconds(self.utc_timestamp)
             .ok_or_else(|| format!("{} is no time", self.utc_timestamp))?;
         Ok(Item {
@@ -147,18 +154,17 @@ impl RawItem {
     }
 }
 
-/// In a bucket the identifier is the name of the object.
-fn check_identifier(identifier: &str) -> Result<(), String> {
+/// Whether it can be one: in a bucket the identifier is the name of the object.
+pub(super) fn is_identifier(text: &str) -> bool {
     let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let form = !identifier.is_empty()
-        && identifier.len() <= MAX_TEXT
-        && identifier.chars().all(of_name)
-        && !matches!(identifier, "." | "..");
-    form.then_some(())
-        .ok_or_else(|| "this is no identifier".into())
+    !text.is_empty()
+        && text.len() <= MAX_TEXT
+        && text.chars().all(of_name)
+        && !matches!(text, "." | "..")
 }
 
-fn check_relpath(relpath: &str) -> Result<(), String> {
+/// Checks that a path stays in the dataset.
+pub(in crate::datasets) fn check_relpath(relpath: &str) -> Result<(), String> {
     let shown: String = relpath.chars().take(80).collect();
     if relpath.is_empty() {
         Err("the path is empty".into())

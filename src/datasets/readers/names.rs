@@ -1,12 +1,13 @@
 //! The names of annotations, overlays and tags: those of their files.
 
 /// The longest name, in characters.
-const MAX_LENGTH: usize = 80;
+pub const MAX_LENGTH: usize = 80;
 
-/// Whether dtool allows a name: letters, digits, `_`, `.` and `-`, at most 80.
+/// Whether dtool allows a name: letters, digits, `_`, `.` and `-`, at most 80. Names are those of files.
 pub fn is_valid(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    !name.is_empty() && name.len() <= MAX_LENGTH && name.chars().all(allowed)
+    let is_file = !matches!(name, "" | "." | "..");
+    is_file && name.len() <= MAX_LENGTH && name.chars().all(allowed)
 }
 
 /// The name of an annotation or overlay by that of its file.

@@ -33,9 +33,6 @@ pub enum ReadError {
     /// A name that leads where it must not.
     #[error("leads out of the dataset: {0:?}")]
     Hostile(String),
-    /// The range of bytes that was asked for lies beyond the end.
-    #[error("has no such range of bytes: {0}")]
-    Range(String),
 }
 
 impl ReadError {
@@ -56,13 +53,28 @@ impl From<object_store::Error> for ReadError {
         match error {
             Error::NotFound { .. } => Self::Missing,
             Error::PermissionDenied { source, .. } | Error::Unauthenticated { source, .. } => {
-                Self::Denied(chain(source.as_ref()))
+                Self::Denied(told(source.as_ref(), "the storage refuses"))
             }
             Error::InvalidPath { source } => Self::Hostile(source.to_string()),
-            Error::NotSupported { source } => Self::Invalid(chain(source.as_ref())),
-            error => Self::Unavailable(chain(&error)),
+            Error::NotSupported { source } => {
+                Self::Invalid(told(source.as_ref(), "the storage does not support that"))
+            }
+            Error::Generic { source, .. } => Self::Unavailable(told(source.as_ref(), SILENT)),
+            error => Self::Unavailable(told(&error, SILENT)),
         }
     }
+}
+
+const SILENT: &str = "the storage does not answer as it should";
+
+/// An error for people who may register datasets. What the operating system says of a folder is told. What a service says is
+/// for the log: there are its address, and in what S3 answers the id of a key.
+fn told(error: &(dyn std::error::Error + Send + Sync + 'static), otherwise: &str) -> String {
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return error.to_string();
+    }
+    tracing::warn!(error = chain(error), "{otherwise}");
+    otherwise.to_owned()
 }
 
 impl From<std::io::Error> for ReadError {
@@ -149,10 +161,10 @@ impl Problem {
         }
     }
 
-    /// The problem of something that could not be read.
+    /// The problem of something that could not be read. What is refused may be allowed at another time.
     pub fn of(source: impl AsRef<str>, error: &ReadError) -> Self {
         Self {
-            transient: error.is_transient(),
+            transient: error.is_transient() || matches!(error, ReadError::Denied(_)),
             ..Self::new(source, error)
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::datasets::document::{Readme, ReadmeProblem};
+use crate::datasets::document::{Readme, ReadmeProblem, TOO_DEEP, is_shallow};
 use crate::yaml::{self, Key, Node};
 
 /// Reads a README. Its text is kept in any case.
@@ -18,6 +18,9 @@ pub fn parse(text: String) -> Readme {
             column: error.place.and_then(|(_, column)| number(column)),
         }
     });
+    if content.as_ref().is_ok_and(|content| !is_shallow(content)) {
+        return broken(text, TOO_DEEP.to_owned());
+    }
     Readme { text, content }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
 use crate::datasets::lineage::DependencyKeys;
+use crate::datasets::notifications::WebhookSettings;
 
 /// Where datasets lie.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -23,6 +24,15 @@ pub struct StorageSettings {
     pub dependency_keys: DependencyKeys,
     /// For how many seconds a signed URL is good: at most seven days.
     pub signed_url_seconds: u32,
+    /// Who may tell of changes in buckets.
+    pub webhook: WebhookSettings,
+}
+
+impl StorageSettings {
+    /// How a bucket of this name is reached; none if it may not be read.
+    pub fn bucket(&self, name: &str) -> Option<&BucketSettings> {
+        self.buckets.get(name).or_else(|| self.buckets.get("*"))
+    }
 }
 
 impl Default for StorageSettings {
@@ -33,6 +43,7 @@ impl Default for StorageSettings {
             limits: Limits::default(),
             dependency_keys: DependencyKeys::default(),
             signed_url_seconds: 3_600,
+            webhook: WebhookSettings::default(),
         }
     }
 }

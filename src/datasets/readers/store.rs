@@ -3,26 +3,26 @@
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::signer::{Method, Signer};
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::signer::Signer;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::base_uri::{BaseUri, DatasetUri, Place, UriError};
 use super::bucket::Bucket;
 use super::folder::Folder;
 use super::layout::{ADMIN_IN_FOLDER, Layout, REGISTRATION};
 use super::problem::{Problem, ReadError, StoreError};
-use super::settings::{BucketSettings, FolderSettings, Limits, StorageSettings};
-use crate::datasets::document::Item;
+use super::settings::{FolderSettings, Limits, StorageSettings};
 
 /// The most of a registration that is read, in bytes; it holds a prefix of keys.
 const MAX_REGISTRATION: u64 = 1024;
+/// How much of a bucket a page has: no service gives more.
+const PAGE: usize = 1000;
 /// Folders that are looked into at once, to see whether they are datasets.
 const LOOKS_AT_ONCE: usize = 16;
 
@@ -41,20 +41,9 @@ pub struct Store {
     limits: Limits,
 }
 
-/// The content of an item, or a range of it.
-pub struct ItemContent {
-    /// The size of the whole item, in bytes.
-    pub size: u64,
-    /// The bytes that follow: from the first to before the last.
-    pub range: std::ops::Range<u64>,
-    /// Tells one state of the content from another.
-    pub e_tag: Option<String>,
-    /// The bytes, in pieces.
-    pub bytes: BoxStream<'static, Result<Bytes, ReadError>>,
-}
-
 impl Store {
-    /// The storage of a base URI. A folder must be there; of a bucket nothing is asked yet.
+    /// The storage of a base URI. A folder must be there; of a bucket nothing is asked yet. This blocks: see
+    /// [`Storage`](super::Storage).
     ///
     /// # Errors
     /// [`StoreError`]: the settings do not allow it, or it cannot be used.
@@ -84,6 +73,12 @@ impl Store {
         }
     }
 
+    /// Are these one, with the same connections?
+    #[cfg(test)]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.objects, &other.objects)
+    }
+
     /// The base URI.
     pub fn base(&self) -> &BaseUri {
         &self.base
@@ -103,7 +98,7 @@ impl Store {
         self.signer.as_deref()
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(in crate::datasets) fn limits(&self) -> &Limits {
         &self.limits
     }
 
@@ -126,7 +121,7 @@ impl Store {
 
     /// A folder is a dataset if `.dtool/dtool` is in it.
     fn list_folders(&self) -> BoxStream<'static, Result<DatasetUri, Problem>> {
-        let pages = self.pages(None, true);
+        let pages = self.pages(None);
         let store = self.clone();
         pages
             .map_ok(|page| stream::iter(page.folders.into_iter().map(Ok)))
@@ -160,7 +155,8 @@ impl Store {
     /// A bucket has an object `dtool-UUID` for each dataset.
     fn list_registrations(&self) -> BoxStream<'static, Result<DatasetUri, Problem>> {
         let base = self.base.clone();
-        self.pages(Some(REGISTRATION.to_owned()), false)
+        // What has a slash is none, and would spoil a page if it had two.
+        self.pages(Some(REGISTRATION.to_owned()))
             .map_ok(|page| stream::iter(page.objects.into_iter().map(Ok)))
             .try_flatten()
             .map_ok(|object| object.location)
@@ -176,12 +172,8 @@ impl Store {
             .boxed()
     }
 
-    /// What begins with a prefix, a page at a time.
-    fn pages(
-        &self,
-        prefix: Option<String>,
-        delimited: bool,
-    ) -> BoxStream<'static, Result<Children, Problem>> {
+    /// What begins with a prefix and goes no deeper, a page at a time.
+    fn pages(&self, prefix: Option<String>) -> BoxStream<'static, Result<Children, Problem>> {
         let store = self.clone();
         // The token of the next page; none after the last one.
         let first: Option<Option<String>> = Some(None);
@@ -190,7 +182,7 @@ impl Store {
             async move {
                 let Some(token) = token else { return Ok(None) };
                 let page = store
-                    .page(prefix.as_deref(), delimited, token, None)
+                    .page(prefix.as_deref(), token, None)
                     .await
                     .map_err(|error| Problem::of(store.base.as_str(), &error))?;
                 let (children, next) = page;
@@ -203,12 +195,11 @@ impl Store {
     async fn page(
         &self,
         prefix: Option<&str>,
-        delimited: bool,
         token: Option<String>,
         most: Option<usize>,
     ) -> Result<(Children, Option<String>), ReadError> {
         let options = PaginatedListOptions {
-            delimiter: delimited.then(|| "/".into()),
+            delimiter: Some("/".into()),
             page_token: token,
             max_keys: most,
             ..PaginatedListOptions::default()
@@ -233,10 +224,17 @@ impl Store {
         loop {
             // One more than allowed tells that there are too many.
             let left = most.saturating_add(1).saturating_sub(found.len());
-            let (page, next) = self
-                .page(Some(&prefix), true, token, Some(left.min(1000)))
-                .await?;
-            found.objects.extend(page.objects);
+            // What is in a folder comes as one page.
+            let left = match self.base.place() {
+                Place::Folder(_) => left,
+                Place::Bucket(_) => left.min(PAGE),
+            };
+            let (page, next) = self.page(Some(&prefix), token, Some(left)).await?;
+            // Some programs show a folder by an object of its name.
+            let objects = page.objects.into_iter();
+            found
+                .objects
+                .extend(objects.filter(|object| object.location != *folder));
             found.folders.extend(page.folders);
             if found.len() > most {
                 return Err(ReadError::TooMany(most));
@@ -261,13 +259,31 @@ impl Store {
     }
 
     /// All bytes of a file of at most so many.
-    pub(super) async fn bytes(&self, location: &Path, limit: u64) -> Result<Bytes, ReadError> {
+    pub(in crate::datasets) async fn bytes(
+        &self,
+        location: &Path,
+        limit: u64,
+    ) -> Result<Bytes, ReadError> {
         let result = self.objects.get(location).await?;
         let size = result.meta.size;
         if size > limit {
             return Err(ReadError::TooLarge { size, limit });
         }
         Ok(result.bytes().await?)
+    }
+
+    /// Fails unless the bucket can be listed, and holds no registration of this dataset: an object is not found either
+    /// where there is no such bucket.
+    pub(super) async fn confirm_absence(&self, uri: &DatasetUri) -> Result<(), ReadError> {
+        if self.folder.is_some() {
+            return Ok(());
+        }
+        let key = format!("{REGISTRATION}{}", uri.name());
+        let (page, _) = self.page(Some(&key), None, Some(1)).await?;
+        if page.objects.iter().any(|it| it.location.as_ref() == key) {
+            return Err(ReadError::Unavailable("it is being written".into()));
+        }
+        Ok(())
     }
 
     /// Where a dataset lies. For one in a bucket this asks for its registration.
@@ -283,77 +299,6 @@ impl Store {
                 Layout::bucket(prefix, uri.name())
             }
         }
-    }
-
-    /// The content of an item: all of it, or a range.
-    ///
-    /// # Errors
-    /// [`ReadError::Missing`]; [`ReadError::Hostile`] if its path leads out of the dataset; [`ReadError::Range`]; what the
-    /// storage says.
-    pub async fn open_item(
-        &self,
-        uri: &DatasetUri,
-        item: &Item,
-        range: Option<GetRange>,
-    ) -> Result<ItemContent, ReadError> {
-        let location = self.layout(uri).await?.item(item)?;
-        if let Some(range) = &range {
-            range
-                .is_valid()
-                .map_err(|error| ReadError::Range(error.to_string()))?;
-        }
-        let options = GetOptions {
-            range: range.clone(),
-            ..GetOptions::default()
-        };
-        let result = match self.objects.get_opts(&location, options).await {
-            Ok(result) => result,
-            Err(error) => return Err(self.refused(&location, range, error).await),
-        };
-        Ok(ItemContent {
-            size: result.meta.size,
-            range: result.range.clone(),
-            e_tag: result.meta.e_tag.clone(),
-            bytes: result.into_stream().map_err(ReadError::from).boxed(),
-        })
-    }
-
-    /// Why an item cannot be read: storage has many ways to say that a range lies beyond the end.
-    async fn refused(
-        &self,
-        location: &Path,
-        range: Option<GetRange>,
-        error: object_store::Error,
-    ) -> ReadError {
-        let error = ReadError::from(error);
-        if let (Some(range), true) = (range, error.is_transient())
-            && let Ok(Some(meta)) = self.stat(location).await
-            && let Err(error) = range.as_range(meta.size)
-        {
-            return ReadError::Range(error.to_string());
-        }
-        error
-    }
-
-    /// A URL under which anybody can read an item for so long (at most seven days); none for folders, which have no such
-    /// URLs.
-    ///
-    /// # Errors
-    /// As for [`Store::open_item`]; whether the item is there is not asked.
-    pub async fn signed_url(
-        &self,
-        uri: &DatasetUri,
-        item: &Item,
-        expires_in: Duration,
-    ) -> Result<Option<String>, ReadError> {
-        let Some(signer) = &self.signer else {
-            return Ok(None);
-        };
-        let location = self.layout(uri).await?.item(item)?;
-        let url = signer
-            .signed_url(Method::GET, &location, expires_in)
-            .await?;
-        Ok(Some(url.to_string()))
     }
 }
 
@@ -437,10 +382,8 @@ fn open_bucket(
     name: &str,
     settings: &StorageSettings,
 ) -> Result<Bucket, StoreError> {
-    let buckets = &settings.buckets;
-    let bucket: &BucketSettings = buckets
-        .get(name)
-        .or_else(|| buckets.get("*"))
+    let bucket = settings
+        .bucket(name)
         .ok_or_else(|| StoreError::NoBucket(base.to_string()))?;
     Bucket::open(name, bucket).map_err(|error| StoreError::Settings {
         bucket: base.to_string(),

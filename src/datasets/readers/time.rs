@@ -8,7 +8,7 @@ const LAST: f64 = 253_402_300_800.0;
 
 /// Microseconds of what JSON says: a number, or a number as text, as it stands in the metadata of objects in buckets and
 /// in what clients send.
-pub(super) fn micros(value: &Value) -> Result<i64, String> {
+pub(in crate::datasets) fn micros(value: &Value) -> Result<i64, String> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),

@@ -120,6 +120,8 @@ fn each_field_is_checked() {
         json!({ "hash": "h", "relpath": "f", "size_in_bytes": 3, "utc_timestamp": 1, "extra": 1 }),
         json!({ "hash": "h", "relpath": "f", "size_in_bytes": -3, "utc_timestamp": 1 }),
         json!({ "hash": "h", "relpath": "f\0", "size_in_bytes": 3, "utc_timestamp": 1 }),
+        json!({ "hash": "h", "relpath": "../f", "size_in_bytes": 3, "utc_timestamp": 1 }),
+        json!({ "hash": "h", "relpath": "f", "size_in_bytes": 3, "utc_timestamp": 1e12 }),
     ] {
         let manifest = json!({ "items": { "a": item } });
         assert_eq!(wrong(&with("manifest", manifest)), ["manifest.items"]);
@@ -136,16 +138,30 @@ fn all_that_is_wrong_is_told_and_not_more_than_is_read() {
 
 #[test]
 fn base_uris_and_names_are_checked() {
-    for good in ["s3://bucket", "file://host/srv/data", "file:///srv/a b"] {
+    for good in [
+        "s3://bucket",
+        "file://host/srv/data",
+        "file:///srv/a b",
+        "smb://share//x",
+    ] {
         assert!(check_base_uri("uri", good).is_ok(), "{good}");
     }
     for bad in [
-        "", "s3://", "s3:/x", "://x", "s3://b/", "s3://b\n", "a b://c",
+        "",
+        "s3://",
+        "s3:/x",
+        "://x",
+        "s3://b/",
+        "s3://b\n",
+        "a b://c",
+        "s3://b/c",
+        "file:///a//b",
+        "file://a",
     ] {
         assert!(check_base_uri("uri", bad).is_err(), "{bad}");
     }
     assert!(check_dtool_name("tags", "a.b_c-1").is_ok());
-    for bad in ["", "a b", "ü", "a/b", &"a".repeat(81)] {
+    for bad in ["", ".", "..", "a b", "ü", "a/b", &"a".repeat(81)] {
         assert!(check_dtool_name("tags", bad).is_err(), "{bad}");
     }
 }

@@ -23,6 +23,8 @@ pub struct IndexReport {
     pub updated_at: i64,
     /// When it ended; none: it goes on, or its process has gone.
     pub finished_at: Option<i64>,
+    /// Whether it ended, and the whole base URI could be looked through. If not, nothing was taken out, or not all.
+    pub complete: bool,
     /// Datasets that are new in the register.
     pub registered: u64,
     /// Datasets that had changed.
@@ -59,6 +61,14 @@ impl IndexReport {
     /// Does it go on, as far as is known at this moment?
     pub fn is_going_on(&self, now: i64) -> bool {
         self.finished_at.is_none() && now.saturating_sub(self.updated_at) < SILENCE
+    }
+
+    /// Becomes like a later state of the same report. Problems only grow, so those that are known are not copied again.
+    pub fn follow(&mut self, later: &Self) {
+        let mut problems = std::mem::take(&mut self.problems);
+        let known = problems.len();
+        problems.extend(later.problems.iter().skip(known).cloned());
+        *self = Self { problems, ..*later };
     }
 
     /// What a base URI keeps of one.

@@ -35,10 +35,10 @@ pub fn condition(query: &TextQuery, backend: DatabaseBackend) -> SimpleExpr {
     if query.finds_nothing() {
         return Expr::cust("1 = 0");
     }
-    Expr::col(("dataset", "id")).in_subquery(match backend {
-        DatabaseBackend::Postgres => postgres::found(query),
-        _ => sqlite::found(query),
-    })
+    match backend {
+        DatabaseBackend::Postgres => postgres::condition(query),
+        _ => Expr::col(("dataset", "id")).in_subquery(sqlite::found(query)),
+    }
 }
 
 /// The datasets that the search finds, as `dataset_id`, and how well each fits, as `score`.
@@ -56,10 +56,17 @@ pub fn scores(query: &TextQuery, backend: DatabaseBackend) -> SelectStatement {
     }
 }
 
-/// The statements that put the words of a dataset in the place of those that were there.
-pub fn replace(dataset_id: i64, indexed: &Indexed, backend: DatabaseBackend) -> [Statement; 2] {
+/// What the row of a dataset itself keeps of its words, if the database has it there: a column and its value.
+pub fn in_row(indexed: &Indexed, backend: DatabaseBackend) -> Option<(&'static str, SimpleExpr)> {
+    let is_postgres = backend == DatabaseBackend::Postgres;
+    is_postgres.then(|| (postgres::COLUMN, postgres::value(indexed)))
+}
+
+/// The statements that put the words of a dataset in the place of those that were there, if the database has them beside its
+/// row.
+pub fn beside_row(dataset_id: i64, indexed: &Indexed, backend: DatabaseBackend) -> Vec<Statement> {
     match backend {
-        DatabaseBackend::Postgres => postgres::replace(dataset_id, indexed),
-        _ => sqlite::replace(dataset_id, indexed),
+        DatabaseBackend::Postgres => Vec::new(),
+        _ => sqlite::replace(dataset_id, indexed).into(),
     }
 }

@@ -1,25 +1,24 @@
-//! Words in PostgreSQL: a vector with positions, `dataset_text(dataset_id, words)`, under a GIN index. It is written out
+//! Words in PostgreSQL: a vector with positions, `words`, in the row of the dataset and under a GIN index. It is written out
 //! here: PostgreSQL's own parser and dictionaries have no part in it.
+//!
+//! (In a table of their own they would have to be joined with the rows of all that is found before a page can be cut: four
+//! blocks for each instead of one.)
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::index::Indexed;
+use super::query::TextQuery;
 use sea_orm::sea_query::{
     BinOper, CaseStatement, Expr, ExprTrait, Query, SelectStatement, SimpleExpr,
 };
-use sea_orm::{DatabaseBackend, Statement};
 
-use super::index::Indexed;
-use super::query::TextQuery;
+/// Where the words of a dataset are.
+pub const COLUMN: &str = "words";
 
-/// The ids of the datasets that the search finds.
-pub fn found(query: &TextQuery) -> SelectStatement {
-    let mut select = Query::select();
-    select
-        .column("dataset_id")
-        .from("dataset_text")
-        .and_where(matching(expression(query)));
-    select
+/// The condition on rows of `dataset` that the search finds them.
+pub fn condition(query: &TextQuery) -> SimpleExpr {
+    matching(expression(query))
 }
 
 /// The datasets that the search finds with their scores.
@@ -37,23 +36,18 @@ pub fn scores(query: &TextQuery) -> SelectStatement {
             .add(weighed(format!("{word}:AB"), 1))
             .add(weighed(format!("{word}:A"), 2))
     });
-    let mut select = found(query);
-    select.expr_as(score, "score");
+    let mut select = Query::select();
+    select
+        .expr_as(Expr::col(("dataset", "id")), "dataset_id")
+        .expr_as(score, "score")
+        .from("dataset")
+        .and_where(condition(query));
     select
 }
 
-/// The statements that replace the words of a dataset.
-pub fn replace(dataset_id: i64, indexed: &Indexed) -> [Statement; 2] {
-    let delete = "DELETE FROM dataset_text WHERE dataset_id = $1";
-    let insert = "INSERT INTO dataset_text (dataset_id, words) VALUES ($1, CAST($2 AS tsvector))";
-    [
-        Statement::from_sql_and_values(DatabaseBackend::Postgres, delete, [dataset_id.into()]),
-        Statement::from_sql_and_values(
-            DatabaseBackend::Postgres,
-            insert,
-            [dataset_id.into(), vector(indexed).into()],
-        ),
-    ]
+/// The words of a dataset, as its row keeps them.
+pub fn value(indexed: &Indexed) -> SimpleExpr {
+    Expr::value(vector(indexed)).cast_as("tsvector")
 }
 
 /// The words with their places and weights, as PostgreSQL writes a vector.
@@ -112,7 +106,7 @@ fn lexeme(word: &str) -> String {
 }
 
 fn matching(expression: String) -> SimpleExpr {
-    Expr::col("words").binary(
+    Expr::col(("dataset", COLUMN)).binary(
         BinOper::Custom("@@"),
         Expr::value(expression).cast_as("tsquery"),
     )

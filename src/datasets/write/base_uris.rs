@@ -2,7 +2,7 @@
 //! ([`accounts::set_grant`](crate::auth::accounts::set_grant)).
 
 use chrono::Utc;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, Set,
 };
@@ -43,8 +43,12 @@ pub async fn register(database: &Database, uri: &str) -> Result<(Model, bool), F
     Ok((row, made > 0))
 }
 
-/// Deletes a base URI with all rights to it, and with the datasets below it only if `with_datasets` says so. Nobody may
-/// search there any more, so nobody is told of these.
+/// How many datasets are deleted in one transaction. Each may have some hundred thousand rows.
+const BATCH: u64 = 100;
+
+/// Deletes a base URI with all rights to it. With datasets below it only if `with_datasets` says so: then only the rights are
+/// taken away here, and its row id is answered, for [`empty`]. Nobody may search there any more, so nobody is told of the
+/// datasets.
 ///
 /// # Errors
 /// A rejection if there is no such base URI, or if datasets are registered there.
@@ -53,7 +57,7 @@ pub async fn delete(
     actor: &str,
     uri: &str,
     with_datasets: bool,
-) -> Result<(), Failure> {
+) -> Result<Option<i64>, Failure> {
     let missing = || {
         Failure::rejected(
             RejectionCode::NotFound,
@@ -78,18 +82,63 @@ pub async fn delete(
             "datasets are registered there: delete them first, or ask for that with `withDatasets`",
         ));
     }
-    let users = granted(&transaction, row.id).await?;
-    dataset::Entity::delete_many()
-        .filter(dataset::Column::BaseUriId.eq(row.id))
+    for username in granted(&transaction, row.id).await? {
+        tell(&transaction, &username, "grant-set", actor).await?;
+    }
+    base_uri_grant::Entity::delete_many()
+        .filter(base_uri_grant::Column::BaseUriId.eq(row.id))
         .exec(&transaction)
         .await?;
-    Entity::delete_by_id(row.id).exec(&transaction).await?;
-    for username in users {
-        tell(&transaction, &username, "grant-set", actor).await?;
+    let is_empty = row.dataset_count == 0;
+    if is_empty {
+        Entity::delete_by_id(row.id).exec(&transaction).await?;
     }
     transaction.commit().await?;
     tracing::info!(actor, uri, "deleted a base URI");
+    Ok((!is_empty).then_some(row.id))
+}
+
+/// Deletes the datasets of a base URI some by some, so that others can write in between, and in the end itself. After an end
+/// half-way the rest is still there, and nobody but an administrator knows of it, who deletes it again.
+pub async fn empty(database: &Database, base_uri: i64) -> Result<(), Failure> {
+    while some(database, base_uri).await? {}
     Ok(())
+}
+
+/// Says whether there may be more.
+async fn some(database: &Database, base_uri: i64) -> Result<bool, Failure> {
+    let transaction = database.begin().await?;
+    let row = Entity::find_by_id(base_uri).lock_exclusive();
+    if row.one(&transaction).await?.is_none() {
+        return Ok(false);
+    }
+    let datasets: Vec<i64> = dataset::Entity::find()
+        .select_only()
+        .column(dataset::Column::Id)
+        .filter(dataset::Column::BaseUriId.eq(base_uri))
+        .limit(BATCH)
+        .into_tuple()
+        .all(&transaction)
+        .await?;
+    if datasets.is_empty() {
+        Entity::delete_by_id(base_uri).exec(&transaction).await?;
+    } else {
+        let deleted = i64::try_from(datasets.len()).unwrap_or(i64::MAX);
+        dataset::Entity::delete_many()
+            .filter(dataset::Column::Id.is_in(datasets.iter().copied()))
+            .exec(&transaction)
+            .await?;
+        Entity::update_many()
+            .col_expr(
+                Column::DatasetCount,
+                Expr::col(Column::DatasetCount).sub(deleted),
+            )
+            .filter(Column::Id.eq(base_uri))
+            .exec(&transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(!datasets.is_empty())
 }
 
 /// Who may do something there.

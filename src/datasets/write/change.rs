@@ -17,18 +17,24 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::Utc;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set,
+};
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
+use super::derived::{self, Derived};
 use super::load::{self, parse};
 use super::store::{json, set_readme, update};
-use super::{Author, base_of, bulk, derived, lock};
+use super::{Author, base_of, bulk, lock};
 use crate::database::Database;
 use crate::datasets::changes::{ChangeKind, event};
-use crate::datasets::document::Readme;
-use crate::datasets::readers::{DatasetUri, ReadError, StorageSettings, Store, StoreError};
+use crate::datasets::document::{Readme, TOO_DEEP, is_shallow};
+use crate::datasets::readers::{DatasetUri, ReadError, Storage, StoreError, parse_readme};
 use crate::datasets::registration::check_dtool_name;
+use crate::datasets::text;
 use crate::datasets::writers::Edit;
 use crate::entity::dataset::{ActiveModel, Column, Entity, Model};
 use crate::entity::{base_uri_grant, dataset_change, dataset_tag};
@@ -38,6 +44,8 @@ use crate::time::Millis;
 
 /// How many tags or annotations a dataset may be given here.
 const MOST: usize = 1_000;
+/// How many changes of a dataset are kept.
+const MOST_KEPT: u64 = 100;
 /// The longest README that may be written here, and the longest annotations, in bytes.
 const LONGEST: usize = 1024 * 1024;
 
@@ -60,8 +68,8 @@ pub enum Change {
         /// Those that are removed.
         remove: BTreeSet<String>,
     },
-    /// The README.
-    Readme(Readme),
+    /// The text of the README.
+    Readme(String),
 }
 
 impl Change {
@@ -94,13 +102,16 @@ impl Change {
                     let message = "an annotation cannot be set and removed at once";
                     return Err(Failure::bad_input("remove", message));
                 }
+                if !set.values().all(is_shallow) {
+                    return Err(Failure::bad_input("set", TOO_DEEP));
+                }
                 Ok(())
             }
-            Self::Readme(readme) if readme.text.len() > LONGEST => Err(Failure::bad_input(
+            Self::Readme(text) if text.len() > LONGEST => Err(Failure::bad_input(
                 "text",
                 format!("it is longer than {LONGEST} bytes"),
             )),
-            Self::Readme(readme) if readme.text.contains('\0') => {
+            Self::Readme(text) if text.contains('\0') => {
                 Err(Failure::bad_input("text", "it must not have zero bytes"))
             }
             Self::Readme(_) => Ok(()),
@@ -135,7 +146,7 @@ impl Change {
                 let removed = remove.iter().cloned().map(Edit::RemoveAnnotation);
                 set.iter().map(put).chain(removed).collect()
             }
-            Self::Readme(readme) => vec![Edit::Readme(readme.text.clone())],
+            Self::Readme(text) => vec![Edit::Readme(text.clone())],
         }
     }
 
@@ -147,7 +158,16 @@ impl Change {
         }
     }
 
-    /// Changes a row; answers with what was there before and what is there now.
+    /// What the README says, on a thread that may block: it may be long.
+    async fn readme(&self) -> Result<Option<Readme>, Failure> {
+        let Self::Readme(text) = self else {
+            return Ok(None);
+        };
+        let text = text.clone();
+        Ok(Some(spawn_blocking(move || parse_readme(text)).await?))
+    }
+
+    /// Changes a row but for what the README says; answers with what was there before and what is there now.
     fn apply(&self, row: &mut Model) -> Result<(String, String), Failure> {
         Ok(match self {
             Self::Tags { .. } => {
@@ -170,14 +190,8 @@ impl Change {
                 }
                 (before, row.annotations.clone())
             }
-            Self::Readme(readme) => {
-                let before = std::mem::replace(&mut row.readme_text, readme.text.clone());
-                let mut changed = ActiveModel {
-                    ..Default::default()
-                };
-                set_readme(&mut changed, readme)?;
-                row.readme = changed.readme.take().flatten();
-                row.readme_problem = changed.readme_problem.take().flatten();
+            Self::Readme(text) => {
+                let before = std::mem::replace(&mut row.readme_text, text.clone());
                 (before, row.readme_text.clone())
             }
         })
@@ -203,7 +217,7 @@ static TURNS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
 /// accept, or if the storage refuses it.
 pub async fn change(
     database: &Database,
-    storage: &StorageSettings,
+    storage: &Storage,
     author: &Author<'_>,
     uri: &str,
     change: &Change,
@@ -220,8 +234,9 @@ pub async fn change(
     let row = allowed(database, author, uri).await?;
     // What the register would refuse is not written either.
     change.apply(&mut row.clone())?;
+    let readme = change.readme().await?;
     let is_written = write(storage, uri, change).await?;
-    let is_new = register(database, author, uri, change, is_written).await?;
+    let is_new = register(database, author, uri, change, readme.as_ref(), is_written).await?;
     Ok(Changed { is_new, is_written })
 }
 
@@ -254,11 +269,11 @@ async fn allowed(database: &Database, author: &Author<'_>, uri: &str) -> Result<
 }
 
 /// Changes the dataset where it lies; false: it is not there, or not where labql reaches it.
-async fn write(storage: &StorageSettings, uri: &str, change: &Change) -> Result<bool, Failure> {
+async fn write(storage: &Storage, uri: &str, change: &Change) -> Result<bool, Failure> {
     let Ok(uri) = DatasetUri::parse(uri) else {
         return Ok(false);
     };
-    let store = match Store::open(uri.base(), storage) {
+    let store = match storage.open(uri.base()).await {
         Ok(store) => store,
         Err(StoreError::NoFolder(_) | StoreError::NoBucket(_)) => return Ok(false),
         Err(error) => {
@@ -288,12 +303,36 @@ fn refused(why: &str) -> Failure {
     Failure::rejected(RejectionCode::Conflict, Some("uri"), message)
 }
 
+/// Forgets the oldest changes of a dataset.
+async fn forget(transaction: &DatabaseTransaction, dataset: i64) -> Result<(), DbErr> {
+    use dataset_change::Column::{DatasetId, Id};
+    let oldest: Option<i64> = dataset_change::Entity::find()
+        .select_only()
+        .column(Id)
+        .filter(DatasetId.eq(dataset))
+        .order_by_desc(Id)
+        .offset(MOST_KEPT)
+        .limit(1)
+        .into_tuple()
+        .one(transaction)
+        .await?;
+    if let Some(oldest) = oldest {
+        dataset_change::Entity::delete_many()
+            .filter(DatasetId.eq(dataset))
+            .filter(Id.lte(oldest))
+            .exec(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Changes the dataset in the register; says whether it was another one before.
 async fn register(
     database: &Database,
     author: &Author<'_>,
     uri: &str,
     change: &Change,
+    readme: Option<&Readme>,
     is_written: bool,
 ) -> Result<bool, Failure> {
     let transaction = database.begin().await?;
@@ -328,9 +367,17 @@ async fn register(
             bulk::tags(&transaction, row.id, &tags).await?;
         }
         Change::Annotations { .. } => changed.annotations = Set(row.annotations.clone()),
-        Change::Readme(readme) => set_readme(&mut changed, readme)?,
+        Change::Readme(_) => {}
     }
-    update(&transaction, row.id, changed).await?;
+    if let Some(readme) = readme {
+        set_readme(&mut changed, readme)?;
+        row.readme = changed.readme.clone().take().flatten();
+        row.readme_problem = changed.readme_problem.clone().take().flatten();
+    }
+    let document = load::document(&transaction, &row).await?;
+    let found_by = Derived::of(&document);
+    let in_row = text::in_row(&found_by.words, transaction.get_database_backend());
+    update(&transaction, row.id, changed, in_row).await?;
     dataset_change::ActiveModel {
         dataset_id: Set(row.id),
         what: Set(change.what().to_owned()),
@@ -342,8 +389,8 @@ async fn register(
     }
     .insert(&transaction)
     .await?;
-    let document = load::document(&transaction, &row).await?;
-    derived::rows(&transaction, row.id, &document).await?;
+    forget(&transaction, row.id).await?;
+    derived::rows(&transaction, row.id, &document, &found_by).await?;
     let told = event(ChangeKind::Updated, &row, author.name());
     events::append(&transaction, vec![told]).await?;
     transaction.commit().await?;

@@ -7,13 +7,35 @@ use crate::datasets::document::Document;
 use crate::datasets::{lineage, mongo, text};
 use crate::failure::Failure;
 
-/// Writes all that is derived from a dataset. What was derived from it before is taken away first; when the dataset itself
-/// is deleted, what refers to its row goes with it.
+/// What is derived from a dataset to find it. It takes a while to make of a large one, so a command makes it before its
+/// transaction begins: with SQLite all others wait for that to end.
+#[derive(Debug)]
+pub struct Derived {
+    /// Its values, as rows.
+    pub values: mongo::Flattened,
+    /// Its words.
+    pub words: text::Indexed,
+}
+
+impl Derived {
+    /// Of this dataset.
+    pub fn of(document: &Document) -> Self {
+        Self {
+            values: mongo::flatten(document),
+            words: text::index(document),
+        }
+    }
+}
+
+/// Writes all that is derived from a dataset and does not stand in its row. What was derived from it before is taken away
+/// first; when the dataset itself is deleted, what refers to its row goes with it.
 pub async fn rows(
     transaction: &DatabaseTransaction,
     dataset: i64,
     document: &Document,
+    derived: &Derived,
 ) -> Result<(), Failure> {
+    let Derived { values, words } = derived;
     let readme = document.readme.content.as_ref().ok();
     lineage::links(transaction, dataset, readme, &document.annotations).await?;
     let mut delete = Query::delete();
@@ -21,12 +43,10 @@ pub async fn rows(
         .from_table("dataset_value")
         .and_where(Expr::col("dataset_id").eq(dataset));
     transaction.execute(&delete).await?;
-    let values = mongo::flatten(document);
     for insert in values.inserts(dataset) {
         transaction.execute(&insert).await?;
     }
-    let words = text::index(document);
-    for statement in text::replace(dataset, &words, transaction.get_database_backend()) {
+    for statement in text::beside_row(dataset, words, transaction.get_database_backend()) {
         transaction.execute_raw(statement).await?;
     }
     if values.cut || words.cut {

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use crate::datasets::document::{Document, Item, Manifest, Readme, ReadmeProblem};
+use crate::datasets::text::index::MOST_WORDS;
 use crate::entity::{dataset, dataset_item};
 use crate::failure::Failure;
 
-/// The dataset of a row with all by which it is found; that is, without its overlays.
+/// The dataset of a row with all by which it is found; that is, without its overlays, and of a large one without the items of
+/// which no word is found any more.
 pub async fn document(
     transaction: &DatabaseTransaction,
     row: &dataset::Model,
@@ -17,6 +21,8 @@ pub async fn document(
     let items = dataset_item::Entity::find()
         .filter(DatasetId.eq(row.id))
         .order_by_asc(Identifier)
+        // Each has a path with a word at least, or so many have none that nothing is found by them.
+        .limit(MOST_WORDS as u64)
         .all(transaction)
         .await?;
     let content = match (&row.readme, &row.readme_problem) {

@@ -2,6 +2,7 @@
 //! to the log last, so commands on datasets of one base URI go one after the other, and none waits for another in a circle.
 
 pub mod base_uris;
+mod before;
 mod bulk;
 pub mod change;
 mod derived;
@@ -9,6 +10,8 @@ mod load;
 pub mod register;
 mod store;
 
+pub use before::{Before, Mark};
+pub use derived::Derived;
 pub use store::{Stored, store};
 
 use sea_orm::sea_query::LockType;

@@ -3,8 +3,9 @@
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
+use super::derived::Derived;
 use super::store::{Stored, store};
-use super::{Author, base_of, lock};
+use super::{Author, Before, Mark, base_of, lock};
 use crate::database::Database;
 use crate::datasets::changes::{ChangeKind, event};
 use crate::datasets::document::Document;
@@ -16,12 +17,14 @@ use crate::failure::Failure;
 /// Registers a dataset; one with the same URI is replaced.
 ///
 /// # Errors
-/// A rejection if there is no such base URI where the author may register, or if the dataset is not frozen.
+/// A rejection if there is no such base URI where the author may register, if the dataset is not frozen, or if it stands in the
+/// register otherwise than `before`.
 pub async fn register(
     database: &Database,
     author: &Author<'_>,
     document: &Document,
     fingerprint: Option<&str>,
+    before: &Before,
 ) -> Result<Stored, Failure> {
     if base_of(&document.uri) != document.base_uri {
         return Err(Failure::bad_input(
@@ -29,13 +32,24 @@ pub async fn register(
             "it must be base_uri, a slash and one name",
         ));
     }
+    let derived = Derived::of(document);
     let transaction = database.begin().await?;
     let (field, message) = (
         "base_uri",
         "there is no such base URI, or you may not register datasets there",
     );
     let base_uri = lock(&transaction, &document.base_uri, author, field, message).await?;
-    let stored = store(&transaction, document, base_uri, author.user(), fingerprint).await?;
+    let by = author.user();
+    let stored = store(
+        &transaction,
+        document,
+        &derived,
+        base_uri,
+        by,
+        fingerprint,
+        before,
+    );
+    let stored = stored.await?;
     let kind = if stored.created {
         ChangeKind::Registered
     } else {
@@ -51,19 +65,33 @@ pub async fn register(
 /// deleting twice is no error.
 ///
 /// # Errors
-/// A rejection if the author may not register where the URI lies.
-pub async fn delete(database: &Database, author: &Author<'_>, uri: &str) -> Result<bool, Failure> {
+/// A rejection if the author may not register where the URI lies, or if the dataset stands in the register otherwise than
+/// `before`.
+pub async fn delete(
+    database: &Database,
+    author: &Author<'_>,
+    uri: &str,
+    before: &Before,
+) -> Result<bool, Failure> {
     let transaction = database.begin().await?;
     let (field, message) = (
         "uri",
         "it lies in no base URI where you may register datasets",
     );
     let base_uri = lock(&transaction, base_of(uri), author, field, message).await?;
+    // PostgreSQL refuses to look for what it cannot store.
+    if uri.contains('\0') {
+        return Ok(false);
+    }
     let found = Entity::find()
         .filter(Column::Uri.eq(uri))
         .filter(Column::BaseUriId.eq(base_uri))
         .one(&transaction)
         .await?;
+    before.check(found.as_ref().map(|row| Mark {
+        fingerprint: row.fingerprint.clone(),
+        updated_at: row.updated_at,
+    }))?;
     let Some(row) = found else {
         return Ok(false);
     };

@@ -1,15 +1,17 @@
 //! Writing a dataset with all that belongs to it.
 
 use chrono::Utc;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoIden, Query, SimpleExpr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    NotSet, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, Iterable, NotSet, QueryFilter, QuerySelect, Set,
 };
 
 use super::bulk::{self, without_zero};
-use super::derived;
+use super::derived::{self, Derived};
+use super::{Before, Mark};
 use crate::datasets::document::{Document, Manifest, Readme};
+use crate::datasets::text;
 use crate::entity::dataset::{ActiveModel, Column, Entity, Model};
 use crate::entity::{base_uri, dataset_item, dataset_overlay, dataset_tag};
 use crate::failure::Failure;
@@ -30,25 +32,40 @@ pub struct Stored {
 /// `fingerprint` is what the dataset looked like when it was read; none: somebody told of it.
 ///
 /// # Errors
-/// A rejection if the dataset is not frozen.
+/// A rejection if the dataset is not frozen; a conflict if it stands in the register otherwise than `before`.
 pub async fn store(
     transaction: &DatabaseTransaction,
     document: &Document,
+    derived: &Derived,
     base_uri: i64,
     registered_by: Option<i64>,
     fingerprint: Option<&str>,
+    before: &Before,
 ) -> Result<Stored, Failure> {
     let Some(frozen_at) = document.frozen_at else {
         return Err(Failure::bad_input("frozen_at", "it is not frozen yet"));
     };
-    let now = Utc::now().millis();
-    let known: Option<(i64, i64)> = Entity::find()
+    let known: Option<(i64, i64, Option<String>, i64)> = Entity::find()
         .select_only()
-        .columns([Column::Id, Column::BaseUriId])
+        .columns([
+            Column::Id,
+            Column::BaseUriId,
+            Column::Fingerprint,
+            Column::UpdatedAt,
+        ])
         .filter(Column::Uri.eq(&document.uri))
         .into_tuple()
         .one(transaction)
         .await?;
+    let mark = known.clone().map(|(.., fingerprint, updated_at)| Mark {
+        fingerprint,
+        updated_at,
+    });
+    // Two states of it never have the same time.
+    let since = mark.as_ref().map_or(0, |mark| mark.updated_at + 1);
+    let now = Ord::max(Utc::now().millis(), since);
+    before.check(mark)?;
+    let known = known.map(|(id, base_uri, ..)| (id, base_uri));
     // A dataset is what its URI without the last part says; two texts of one base URI there are not.
     if known.is_some_and(|(_, before)| before != base_uri) {
         return Err(Failure::internal("a dataset lies in two base URIs"));
@@ -81,9 +98,10 @@ pub async fn store(
     let mut row = shown.clone().into_active_model().reset_all();
     row.annotations = Set(json(&document.annotations)?);
     set_readme(&mut row, &document.readme)?;
+    let in_row = text::in_row(&derived.words, transaction.get_database_backend());
     let id = if let Some((id, _)) = known {
         (row.registered_at, row.registered_by) = (NotSet, NotSet);
-        update(transaction, id, row).await?;
+        update(transaction, id, row, in_row).await?;
         clear(transaction, id).await?;
         id
     } else {
@@ -96,7 +114,7 @@ pub async fn store(
             .exec(transaction)
             .await?;
         row.id = NotSet;
-        Entity::insert(row).exec(transaction).await?.last_insert_id
+        insert(transaction, &row, in_row).await?
     };
     bulk::tags(transaction, id, &tags).await?;
     if let Some(manifest) = manifest {
@@ -114,7 +132,7 @@ pub async fn store(
             .await?;
         bulk::overlay(transaction, inserted.last_insert_id, overlay).await?;
     }
-    derived::rows(transaction, id, document).await?;
+    derived::rows(transaction, id, document, derived).await?;
     Ok(Stored {
         row: Model { id, ..shown },
         created: known.is_none(),
@@ -139,15 +157,47 @@ pub(super) fn set_readme(row: &mut ActiveModel, readme: &Readme) -> Result<(), F
     Ok(())
 }
 
+/// A column that only one of the databases has, and its value.
+type Beside = Option<(&'static str, SimpleExpr)>;
+
+/// Inserts a row, and gives its id. All columns at once: to write a row again is to write it into each of its indexes again.
+async fn insert(
+    transaction: &DatabaseTransaction,
+    row: &ActiveModel,
+    beside: Beside,
+) -> Result<i64, DbErr> {
+    let own = Column::iter().filter_map(|column| {
+        let value = row.get(column).into_value()?;
+        Some((column.into_iden(), Expr::value(value)))
+    });
+    let beside = beside.map(|(column, value)| (Alias::new(column).into_iden(), value));
+    let (columns, values): (Vec<_>, Vec<_>) = own.chain(beside).unzip();
+    let mut insert = Query::insert();
+    insert
+        .into_table(Entity)
+        .columns(columns)
+        .values(values)
+        .map_err(|error| DbErr::Custom(error.to_string()))?
+        .returning_col(Column::Id);
+    let inserted = transaction.query_one(&insert).await?;
+    inserted
+        .ok_or(DbErr::RecordNotInserted)?
+        .try_get_by_index(0)
+}
+
 /// Updates these columns of a row. (The update of an `ActiveModel` would read the row back, its README with it.)
 pub(super) async fn update(
     transaction: &DatabaseTransaction,
     id: i64,
     row: ActiveModel,
+    beside: Beside,
 ) -> Result<(), DbErr> {
     let changed = ActiveModel { id: NotSet, ..row };
-    Entity::update_many()
-        .set(changed)
+    let mut update = Entity::update_many().set(changed);
+    if let Some((column, value)) = beside {
+        update = update.col_expr(Alias::new(column), value);
+    }
+    update
         .filter(Column::Id.eq(id))
         .exec(transaction)
         .await

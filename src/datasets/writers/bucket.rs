@@ -5,15 +5,12 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{Edit, backup, json};
-use crate::datasets::readers::ReadError;
 use crate::datasets::readers::layout::{Collection, Layout};
+use crate::datasets::readers::{ReadError, Store};
 
 /// Changes the dataset that lies there.
-pub(super) async fn write(
-    objects: &dyn ObjectStore,
-    layout: &Layout,
-    edits: &[Edit],
-) -> Result<(), ReadError> {
+pub(super) async fn write(store: &Store, layout: &Layout, edits: &[Edit]) -> Result<(), ReadError> {
+    let objects = store.objects();
     let annotation = |name: &str| {
         let folder = layout.collection(Collection::Annotations);
         folder.join(format!("{name}.json"))
@@ -37,16 +34,16 @@ pub(super) async fn write(
                 put(objects, &annotation(name), json(value).into()).await?;
             }
             Edit::RemoveAnnotation(name) => remove(objects, &annotation(name)).await?,
-            Edit::Readme(text) => readme(objects, layout, text).await?,
+            Edit::Readme(text) => readme(store, layout, text).await?,
         }
     }
     Ok(())
 }
 
-async fn readme(objects: &dyn ObjectStore, layout: &Layout, text: &str) -> Result<(), ReadError> {
-    let readme = layout.readme();
-    let before = match objects.get(&readme).await.map_err(ReadError::from) {
-        Ok(found) => Some(found.bytes().await?),
+async fn readme(store: &Store, layout: &Layout, text: &str) -> Result<(), ReadError> {
+    let (objects, readme) = (store.objects(), layout.readme());
+    let before = match store.bytes(&readme, store.limits().readme_bytes).await {
+        Ok(before) => Some(before),
         Err(ReadError::Missing) => None,
         Err(error) => return Err(error),
     };

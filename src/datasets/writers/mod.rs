@@ -11,11 +11,8 @@ use std::collections::BTreeSet;
 use chrono::Utc;
 use serde_json::Value;
 
-use super::readers::layout::{Collection, Layout};
+use super::readers::layout::{Collection, Layout, README};
 use super::readers::{DatasetUri, ReadError, Store};
-
-/// The most tags that are listed.
-const MOST_TAGS: usize = 10_000;
 
 /// A change of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +39,10 @@ impl Store {
             return Ok(None);
         };
         let folder = layout.collection(Collection::Tags);
-        let files = self.children(&folder, MOST_TAGS).await?.objects;
+        let files = self
+            .children(&folder, self.limits().metadata_files)
+            .await?
+            .objects;
         let names = files.iter().filter_map(|file| file.location.filename());
         Ok(Some(names.map(str::to_owned).collect()))
     }
@@ -52,19 +52,26 @@ impl Store {
     ///
     /// # Errors
     /// [`ReadError::Denied`] where labql may not write; [`ReadError::Invalid`] for what dtool could not read;
-    /// [`ReadError::Missing`] where a link would have to be followed; [`ReadError::Unavailable`].
+    /// [`ReadError::TooLarge`] if the README that would be kept is larger than those that are read; [`ReadError::Missing`] where a link would have to be followed; [`ReadError::Unavailable`].
     pub async fn edit(&self, uri: &DatasetUri, edits: Vec<Edit>) -> Result<bool, ReadError> {
         let Some(layout) = self.found(uri).await? else {
             return Ok(false);
         };
         match self.folder() {
-            Some(root) => folder::write(root.to_owned(), uri.name().to_owned(), edits).await?,
-            None => bucket::write(self.objects(), &layout, &edits).await?,
+            Some(root) => {
+                let (root, name) = (root.to_owned(), uri.name().to_owned());
+                folder::write(root, name, edits, self.limits().readme_bytes).await?;
+            }
+            None => bucket::write(self, &layout, &edits).await?,
         }
         Ok(true)
     }
 
-    async fn found(&self, uri: &DatasetUri) -> Result<Option<Layout>, ReadError> {
+    /// Where a dataset is at this moment; none: there is none.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub(super) async fn found(&self, uri: &DatasetUri) -> Result<Option<Layout>, ReadError> {
         let layout = match self.layout(uri).await {
             Ok(layout) => layout,
             Err(ReadError::Missing) => return Ok(None),
@@ -79,7 +86,7 @@ impl Store {
 fn backup() -> String {
     let now = Utc::now();
     let (seconds, micros) = (now.timestamp(), now.timestamp_subsec_micros());
-    format!("README.yml-{seconds}.{micros:06}")
+    format!("{README}-{seconds}.{micros:06}")
 }
 
 /// JSON as dtool writes it.

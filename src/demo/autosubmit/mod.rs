@@ -20,17 +20,14 @@ mod timeline;
 mod workflow;
 mod wrappers;
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Component, Path},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use chrono::{DateTime, Utc};
 
 use self::{scene::Scene, timeline::Timeline, workflow::Workflow};
 use super::{DemoError, files};
 
+pub use super::files::MARKER;
 pub use crate::experiments::status::JobStatus;
 
 pub use self::{
@@ -43,9 +40,6 @@ pub use self::{
         date, members, standard_sections,
     },
 };
-
-/// The file that marks a root as a demo; it lists, one a line, what the demo has written beside it.
-pub const MARKER: &str = ".labql-demo";
 
 /// What a root holds, for comparison with what is read from it.
 #[derive(Debug, Clone)]
@@ -109,7 +103,7 @@ impl ExperimentSummary {
 /// [`DemoError::NotADemo`].
 pub fn write_root(path: &Path, now: DateTime<Utc>) -> Result<Summary, DemoError> {
     files::folder(path)?;
-    clear(path)?;
+    files::clear(path)?;
     let specs = laboratory();
     let mut own = vec!["autosubmit.db", "as_times.db", "metadata"];
     own.extend(specs.iter().map(|spec| spec.expid.as_str()));
@@ -120,32 +114,6 @@ pub fn write_root(path: &Path, now: DateTime<Utc>) -> Result<Summary, DemoError>
         .map(|spec| write_experiment(path, spec, now))
         .collect::<Result<_, _>>()?;
     Ok(Summary { experiments })
-}
-
-/// Removes what an earlier demo has written, and nothing else.
-fn clear(root: &Path) -> Result<(), DemoError> {
-    let marker = root.join(MARKER);
-    let own = match fs::read_to_string(&marker) {
-        Ok(own) => own,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut entries = fs::read_dir(root).map_err(DemoError::io(root))?;
-            return match entries.next() {
-                None => Ok(()),
-                Some(_) => Err(DemoError::NotADemo {
-                    path: root.to_owned(),
-                }),
-            };
-        }
-        Err(error) => return Err(DemoError::io(&marker)(error)),
-    };
-    for name in own.lines() {
-        // Only what lies directly in the root can be its own.
-        let mut parts = Path::new(name).components();
-        if let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) {
-            files::remove(&root.join(name))?;
-        }
-    }
-    Ok(())
 }
 
 /// Writes an experiment into a root, making the central databases if need be. An experiment of that identifier is

@@ -124,6 +124,11 @@ impl BaseUriIndex {
         self.0.finished_at.and_then(from_millis)
     }
 
+    /// Has it ended, and could all of the base URI be looked through? If not, what is gone may still be registered.
+    fn complete(&self) -> bool {
+        self.0.complete
+    }
+
     /// Datasets that were new in the register.
     fn registered(&self) -> i32 {
         count(self.0.registered)

@@ -7,16 +7,18 @@ use async_graphql::{Context, ID, Result};
 use chrono::{DateTime, Utc};
 use macros::row;
 
+use super::changes::{self, DatasetChangeConnection};
 use super::lineage::{self, DatasetLineage, LineageDirection, ParentDataset};
 use super::manifest::DatasetManifest;
 use super::overlay::{self, DatasetOverlay};
 use super::signed::{self, DatasetSignedUrls};
+use crate::auth::accounts;
 use crate::database::Database;
 use crate::datasets::read::{Reader, copies};
-use crate::entity::dataset;
+use crate::entity::{dataset, user};
 use crate::failure::Failure;
 use crate::graphql::connection::connection;
-use crate::graphql::context::ContextExt;
+use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
 use crate::graphql::json_text::JsonText;
 use crate::graphql::level::{ChildList, Level};
@@ -124,7 +126,7 @@ impl Dataset {
         JsonText::written(self.row.annotations.clone())
     }
 
-    /// How many items it has; null when whoever registered it did not say.
+    /// How many items it has; null when whoever registered it did not say, and when there are more than 2,147,483,647.
     #[reads(ItemCount)]
     fn item_count(&self) -> Option<i32> {
         int(self.row.item_count)
@@ -163,13 +165,11 @@ impl Dataset {
         ctx: &Context<'_>,
     ) -> Result<impl Fn(&Dataset) -> Option<Person>> {
         let users = datasets.iter().filter_map(|it| it.row.registered_by);
-        let found = ctx.loaders()?.users().load_many(users).await?;
+        let found = accounts::people(ctx.database()?, users).await;
+        let found = found.map_err(failed)?;
         Ok(move |dataset: &Dataset| {
             let user = found.get(&dataset.row.registered_by?)?;
-            Some(Person {
-                username: user.username.clone(),
-                display_name: user.display_name.clone(),
-            })
+            Some(Person::of(user))
         })
     }
 
@@ -185,7 +185,7 @@ impl Dataset {
         DatasetManifest::new(&self.row, &self.level)
     }
 
-    /// Other datasets with the same UUID that you may see, by URI.
+    /// Other datasets with the same UUID that you may see, by URI; at most 50,000 of all in a list together.
     #[reads()]
     async fn copies(
         datasets: &[Dataset],
@@ -219,12 +219,16 @@ impl Dataset {
 
     /// URLs under which anybody can read its files from the bucket for a while, those of its items apart
     /// (`DatasetItem.signedUrl`); null when it lies in no bucket that this server reaches.
-    #[reads(Annotations)]
-    async fn signed_urls(&self, ctx: &Context<'_>) -> Result<Option<DatasetSignedUrls>> {
-        signed::of_dataset(self, ctx).await
+    #[reads(Uri, Annotations)]
+    async fn signed_urls(
+        datasets: &[Dataset],
+        ctx: &Context<'_>,
+    ) -> Result<impl Fn(&Dataset) -> Option<DatasetSignedUrls>> {
+        signed::of_datasets(datasets, ctx).await
     }
 
-    /// What it was derived from, by UUID: what its README and annotations say at the configured dependency keys.
+    /// What it was derived from, by UUID: what its README and annotations say at the configured dependency keys; at most 50,000
+    /// of all in a list together.
     #[reads()]
     async fn derived_from(
         datasets: &[Dataset],
@@ -233,13 +237,25 @@ impl Dataset {
         lineage::derived_from(datasets, ctx).await
     }
 
-    /// What was derived from it, as far as you may see that, by URI; at most 10,000 of all in a list together.
+    /// What was derived from it, as far as you may see that, by URI; at most 50,000 of all in a list together.
     #[reads()]
     async fn derivatives(
         datasets: &[Dataset],
         ctx: &Context<'_>,
     ) -> Result<impl Fn(&Dataset) -> Rows<Dataset>> {
         lineage::derivatives(datasets, ctx).await
+    }
+
+    /// What people changed of it here, the newest first; at most the last 100 changes are kept. A dataset that is read or
+    /// registered anew is no change.
+    #[reads()]
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<DatasetChangeConnection> {
+        changes::changes(self, ctx, first, after).await
     }
 
     /// The datasets that it hangs together with. Only datasets that you may see tell what they were derived from: others, and
@@ -288,6 +304,16 @@ impl DatasetReadme {
 pub struct Person {
     username: String,
     display_name: Option<String>,
+}
+
+impl Person {
+    /// What others see of a user.
+    pub(super) fn of(user: &user::Model) -> Self {
+        Self {
+            username: user.username.clone(),
+            display_name: user.display_name.clone(),
+        }
+    }
 }
 
 /// A user, as other users see them.

@@ -28,6 +28,10 @@ pub struct DatasetFilter {
     creator_usernames: Option<Vec<String>>,
     /// With all of these tags, at most 20.
     tags: Option<Vec<String>>,
+    /// Registered for the first time by any of these users.
+    registered_by: Option<Vec<String>>,
+    /// Registered for the first time in this time.
+    registered_at: Option<TimeRange>,
     /// Made in this time.
     created_at: Option<TimeRange>,
     /// Frozen in this time.
@@ -75,6 +79,18 @@ impl From<TimeRange> for Range {
     }
 }
 
+impl TimeRange {
+    /// In milliseconds.
+    fn millis(self) -> Range {
+        Range {
+            min: self.from.map(|time| time.timestamp_millis()),
+            max: self
+                .before
+                .map(|time| time.timestamp_millis().saturating_sub(1)),
+        }
+    }
+}
+
 impl From<NumberRange> for Range {
     fn from(range: NumberRange) -> Self {
         // Conversion saturates.
@@ -109,6 +125,11 @@ impl TryFrom<DatasetFilter> for read::DatasetFilter {
             base_uris: texts("baseUris", filter.base_uris)?,
             creator_usernames: texts("creatorUsernames", filter.creator_usernames)?,
             tags,
+            registered_by: texts("registeredBy", filter.registered_by)?,
+            registered_at: filter
+                .registered_at
+                .map(TimeRange::millis)
+                .unwrap_or_default(),
             created_at: filter.created_at.map(Into::into).unwrap_or_default(),
             frozen_at: filter.frozen_at.map(Into::into).unwrap_or_default(),
             size_bytes: filter.size_bytes.map(Into::into).unwrap_or_default(),
@@ -159,6 +180,8 @@ enum DatasetOrderField {
     CreatedAt,
     /// When it was frozen.
     FrozenAt,
+    /// When it was registered for the first time.
+    RegisteredAt,
     /// The size of its items; unknown sizes count as the smallest.
     SizeBytes,
     /// How many items; unknown counts count as the smallest.
@@ -173,9 +196,8 @@ enum DatasetOrderField {
 pub struct DatasetOrder {
     /// By what.
     field: DatasetOrderField,
-    /// In which direction.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
+    /// In which direction; when absent, the best first by `RELEVANCE`, and upwards by all else.
+    direction: Option<OrderDirection>,
 }
 
 /// Orders as the domain has them.
@@ -184,6 +206,10 @@ pub fn order(
     orders: Option<Vec<DatasetOrder>>,
 ) -> datasets_read::DatasetOrder {
     let orders = orders.unwrap_or_default().into_iter();
-    let field = |order: DatasetOrder| (order.field.into(), order.direction == OrderDirection::Desc);
+    let field = |order: DatasetOrder| {
+        let falls = order.field == DatasetOrderField::Relevance;
+        let is_descending = order.direction.map(|it| it == OrderDirection::Desc);
+        (order.field.into(), is_descending.unwrap_or(falls))
+    };
     datasets_read::DatasetOrder::of(filter, orders.map(field))
 }

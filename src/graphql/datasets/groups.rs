@@ -54,21 +54,27 @@ impl DatasetSummary {
         bytes(self.total.size_bytes)
     }
 
-    /// By who made them, the most first.
+    /// By who made them, the most first; at most 10,000.
     async fn by_creator(&self, ctx: &Context<'_>) -> Result<Rows<DatasetSum>> {
         let groups = sums(ctx, self.reader, &[GroupField::CreatorUsername]).await?;
         Ok(groups.into_iter().map(DatasetSum).collect())
     }
 
-    /// By base URI, the most first; those without datasets are left out.
+    /// By base URI, the most first; at most 10,000. Those without datasets are left out.
     async fn by_base_uri(&self, ctx: &Context<'_>) -> Result<Rows<DatasetSum>> {
         let groups = sums(ctx, self.reader, &[GroupField::BaseUri]).await?;
         Ok(groups.into_iter().map(DatasetSum).collect())
     }
 
-    /// By tag, the most first; a dataset counts for each of its tags.
+    /// By tag, the most first; at most 10,000. A dataset counts for each of its tags.
     async fn by_tag(&self, ctx: &Context<'_>) -> Result<Rows<DatasetSum>> {
         let groups = sums(ctx, self.reader, &[GroupField::Tags]).await?;
+        Ok(groups.into_iter().map(DatasetSum).collect())
+    }
+
+    /// By the name of an annotation, the most first; at most 10,000. A dataset counts for each of its annotations.
+    async fn by_annotation(&self, ctx: &Context<'_>) -> Result<Rows<DatasetSum>> {
+        let groups = sums(ctx, self.reader, &[GroupField::Annotations]).await?;
         Ok(groups.into_iter().map(DatasetSum).collect())
     }
 }

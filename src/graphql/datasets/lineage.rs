@@ -111,7 +111,8 @@ pub struct DatasetLineage {
 /// The datasets that one hangs together with.
 #[row]
 impl DatasetLineage {
-    /// The datasets: the one that was asked first; those that are nearer before those that are farther, if a depth was asked for.
+    /// The datasets: the one that was asked first; those that are nearer before those that are farther, if a depth was asked for
+    /// or there are more than these.
     fn nodes(&self) -> Rows<LineageNode> {
         let node = |uuid: &String| LineageNode {
             uuid: uuid.clone(),
@@ -126,7 +127,7 @@ impl DatasetLineage {
         self.lineage.edges.iter().map(edge).collect()
     }
 
-    /// Is there more than this? There are at most 1,000 nodes.
+    /// Is there more than this? There are at most 1,000 nodes, the nearest.
     fn truncated(&self) -> bool {
         self.lineage.is_truncated
     }

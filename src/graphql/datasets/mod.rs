@@ -1,6 +1,7 @@
 //! Datasets and the base URIs that they lie in.
 
 mod base_uri;
+mod changes;
 mod dataset;
 mod filter;
 mod groups;

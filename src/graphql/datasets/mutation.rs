@@ -12,12 +12,12 @@ use tokio::time::timeout;
 use super::base_uri::{BaseUri, IndexProblem};
 use super::dataset::Dataset;
 use crate::auth::accounts;
+use crate::database::Database;
 use crate::datasets::read::{self, Reader};
-use crate::datasets::readers::parse_readme;
 use crate::datasets::registration;
-use crate::datasets::sync::{IndexReport, Indexer};
+use crate::datasets::sync::{Emptiness, IndexReport, Indexer};
 use crate::datasets::write::change::{self, Change};
-use crate::datasets::write::{Author, base_uris, register};
+use crate::datasets::write::{Author, Before, base_uris, register};
 use crate::failure::Failure;
 use crate::graphql::accounts::BaseUriGrant;
 use crate::graphql::context::{ContextExt, failed};
@@ -26,8 +26,8 @@ use crate::graphql::number::count;
 use crate::graphql::rows::{Rows, columns};
 use crate::graphql::user_error::{UserError, payload};
 
-/// How long an answer waits for the end of an index; less than a mutation may take.
-const INDEX_WAIT: Duration = Duration::from_secs(45);
+/// How long an answer waits for the end of work that goes on without it; less than a mutation may take.
+const WAIT: Duration = Duration::from_secs(45);
 
 /// A base URI to be registered.
 #[derive(InputObject)]
@@ -62,6 +62,9 @@ struct DeleteBaseUriInput {
 struct DeleteBaseUriPayload {
     /// The URI; null: it was not deleted.
     uri: Option<String>,
+    /// Are its datasets gone as well? False: that takes longer than an answer may, and goes on; nobody may see them any more,
+    /// and administrators see the base URI until then. If the server ends before, delete it again. Null: it was not deleted.
+    finished: Option<bool>,
     /// Why not.
     errors: Vec<UserError>,
 }
@@ -103,7 +106,8 @@ struct RegisterDatasetInput {
 struct RegisterDatasetPayload {
     /// The dataset; null: it was not registered, or you may not search where it lies.
     dataset: Option<Dataset>,
-    /// Is it new? If not, it took the place of one with the same URI. Null: it was not registered.
+    /// Is it new? If not, it took the place of one with the same URI. Null: it was not registered, or you may not search
+    /// where it lies.
     created: Option<bool>,
     /// Why not: all that is wrong, by the fields of `info`.
     errors: Vec<UserError>,
@@ -121,6 +125,10 @@ struct DeleteDatasetInput {
 struct IndexBaseUriInput {
     /// The URI.
     uri: String,
+    /// If nothing at all is there any more, are all its datasets to be taken out of the register? False: that is refused,
+    /// since a disk that is not mounted looks the same.
+    #[graphql(default)]
+    remove_all: bool,
 }
 
 /// The answer to `indexBaseUri`: how far it is.
@@ -139,6 +147,9 @@ struct IndexBaseUriPayload {
     /// Has it come to its end? False: it took longer than an answer may, and goes on; `BaseUri.lastIndex` tells how far it is.
     /// Null: it was not begun.
     finished: Option<bool>,
+    /// Could all of the base URI be looked through? False: the problems say why not, and what is gone was not taken out, or it
+    /// has not come to its end. Null: it was not begun.
+    complete: Option<bool>,
     /// Why it was not begun.
     errors: Vec<UserError>,
 }
@@ -234,8 +245,13 @@ impl DatasetsMutation {
         let deleted = base_uris::delete(database, actor, &input.uri, input.with_datasets).await;
         ctx.services()?.feed.wake_for_accounts();
         let (deleted, errors) = payload(deleted)?;
+        let finished = match deleted {
+            Some(Some(id)) => empty(database.clone(), id).await.map_err(failed)?,
+            Some(None) | None => true,
+        };
         Ok(DeleteBaseUriPayload {
-            uri: deleted.map(|()| input.uri),
+            finished: deleted.map(|_| finished),
+            uri: deleted.map(|_| input.uri),
             errors,
         })
     }
@@ -261,7 +277,9 @@ impl DatasetsMutation {
         Ok(GrantBaseUriPayload { grant, errors })
     }
 
-    /// Registers a dataset, or puts it in the place of the one with the same URI; for those who may register where it lies.
+    /// Registers a dataset, or puts it in the place of the one with the same URI; for those who may register where it lies. A
+    /// request has `http.body_limit` at most (1 MiB), which is a manifest of some 5,000 items: larger ones are read from
+    /// where they lie, with `indexBaseUri`.
     async fn register_dataset(
         &self,
         ctx: &Context<'_>,
@@ -278,7 +296,8 @@ impl DatasetsMutation {
                 });
             }
         };
-        let stored = register::register(ctx.database()?, &author, &document, None).await;
+        let stored =
+            register::register(ctx.database()?, &author, &document, None, &Before::Any).await;
         ctx.services()?.feed.wake();
         let (stored, errors) = payload(stored)?;
         let dataset = match &stored {
@@ -286,14 +305,14 @@ impl DatasetsMutation {
             None => None,
         };
         Ok(RegisterDatasetPayload {
+            created: stored.filter(|_| dataset.is_some()).map(|it| it.created),
             dataset,
-            created: stored.map(|stored| stored.created),
             errors,
         })
     }
 
     /// Reads all frozen datasets in a base URI into the register; for those who may register there. Datasets that are as they
-    /// were are not read again, and those that are gone are taken out. What somebody changed in the register
+    /// were are not read again, and those that are gone are taken out, but not if nothing is left (`removeAll`). What somebody changed in the register
     /// alone (`updateDatasetTags` and the like say so) stays for as long as the dataset itself does not change.
     async fn index_base_uri(
         &self,
@@ -306,16 +325,21 @@ impl DatasetsMutation {
             feed: services.feed.clone(),
             storage: Arc::clone(&services.storage),
         };
+        let emptiness = if input.remove_all {
+            Emptiness::IsTrue
+        } else {
+            Emptiness::IsSuspect
+        };
         let (progress, seen) = watch::channel(IndexReport::default());
         // It goes on when nobody waits for it any more.
         let task = tokio::spawn(async move {
             let tell = |report: &IndexReport| {
-                progress.send_replace(report.clone());
+                progress.send_modify(|seen| seen.follow(report));
             };
             let author = Author::User(&viewer);
-            indexer.index(&author, &input.uri, &tell).await
+            indexer.index(&author, &input.uri, emptiness, &tell).await
         });
-        let (report, finished) = match timeout(INDEX_WAIT, task).await {
+        let (report, finished) = match timeout(WAIT, task).await {
             Ok(ended) => (ended.map_err(Failure::from).and_then(|report| report), true),
             Err(_) => (Ok(seen.borrow().clone()), false),
         };
@@ -327,6 +351,7 @@ impl DatasetsMutation {
             unchanged: number(|report| report.unchanged),
             removed: number(|report| report.removed),
             finished: report.as_ref().map(|_| finished),
+            complete: report.as_ref().map(|report| report.complete),
             problems: report.map(|report| report.problems.into_iter().map(IndexProblem).collect()),
             errors,
         })
@@ -340,7 +365,7 @@ impl DatasetsMutation {
         #[graphql(desc = "The dataset.")] input: DeleteDatasetInput,
     ) -> Result<DeleteDatasetPayload> {
         let author = Author::User(ctx.signed_in()?);
-        let deleted = register::delete(ctx.database()?, &author, &input.uri).await;
+        let deleted = register::delete(ctx.database()?, &author, &input.uri, &Before::Any).await;
         ctx.services()?.feed.wake();
         let (deleted, errors) = payload(deleted)?;
         Ok(DeleteDatasetPayload {
@@ -389,8 +414,22 @@ impl DatasetsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The README.")] input: UpdateDatasetReadmeInput,
     ) -> Result<UpdateDatasetPayload> {
-        let readme = parse_readme(input.text);
-        update(ctx, &input.uri, Ok(Change::Readme(readme))).await
+        update(ctx, &input.uri, Ok(Change::Readme(input.text))).await
+    }
+}
+
+/// Deletes the datasets of a base URI; false: it takes longer than an answer may, and goes on.
+async fn empty(database: Database, base_uri: i64) -> Result<bool, Failure> {
+    let task = tokio::spawn(async move {
+        let done = base_uris::empty(&database, base_uri).await;
+        if let Err(error) = &done {
+            tracing::error!(%error, "datasets of a deleted base URI are left");
+        }
+        done
+    });
+    match timeout(WAIT, task).await {
+        Ok(ended) => ended?.map(|()| true),
+        Err(_) => Ok(false),
     }
 }
 

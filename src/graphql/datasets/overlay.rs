@@ -61,9 +61,15 @@ impl DatasetOverlay {
             .level
             .children(ctx.database()?, &list, self.row.id)
             .await?;
-        // Of those with certain identifiers there are as many as there are.
-        let total =
-            (ctx.wants_total() && list.identifiers.is_none()).then_some(self.row.value_count);
+        let total = match (ctx.wants_total(), list.identifiers) {
+            (false, _) => None,
+            (true, None) => Some(self.row.value_count),
+            (true, Some(identifiers)) => {
+                let count = ValueCount { identifiers };
+                let (database, id) = (ctx.database()?, self.row.id);
+                Some(self.level.children(database, &count, id).await?)
+            }
+        };
         let slice = slice.map(OverlayValue);
         Ok(OverlayValueConnection::new(slice, total, move |value| {
             paging::encode_cursor(&ordering, &overlays::key(&value.0))
@@ -120,7 +126,7 @@ pub(super) async fn overlays(
 
 /// The overlays of datasets.
 #[derive(Clone, Hash, PartialEq, Eq)]
-struct OverlayList;
+pub(super) struct OverlayList;
 
 impl ChildList for OverlayList {
     type Children = (Vec<Arc<dataset_overlay::Model>>, Arc<Level>);
@@ -154,5 +160,19 @@ impl ChildList for ValueList {
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
         let identifiers = self.identifiers.as_deref();
         overlays::values(database, level.parents(), identifiers, &self.page).await
+    }
+}
+
+/// How many values overlays have of some items.
+#[derive(Clone, Hash, PartialEq, Eq)]
+struct ValueCount {
+    identifiers: Vec<String>,
+}
+
+impl ChildList for ValueCount {
+    type Children = i64;
+
+    async fn load(&self, database: &Database, level: &Level) -> Result<HashMap<i64, i64>, Failure> {
+        overlays::count(database, level.parents(), &self.identifiers).await
     }
 }

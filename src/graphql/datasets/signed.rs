@@ -6,15 +6,21 @@ use std::time::Duration;
 
 use async_graphql::{Context, Error, Result};
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
 use macros::row;
+use serde_json::{Map, Value};
 
 use super::dataset::Dataset;
 use super::manifest::DatasetItem;
-use crate::datasets::read::overlays;
-use crate::datasets::readers::{DatasetUri, Part, ReadError, Store};
-use crate::graphql::context::{ContextExt, failed};
+use super::overlay::OverlayList;
+use crate::datasets::readers::{BaseUri, DatasetUri, Part, Place, ReadError, Store};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::ErrorCode;
+use crate::graphql::level::Level;
 use crate::graphql::rows::Rows;
+
+/// How many buckets' objects are asked for at once where datasets lie.
+const SIGNED_AT_ONCE: usize = 8;
 
 /// URLs of the files that describe a dataset in a bucket. Whoever has one reads that file, and needs no account.
 #[derive(Clone)]
@@ -80,74 +86,145 @@ impl NamedUrl {
     }
 }
 
-/// For how long URLs are good: services refuse more than seven days.
-fn lifetime(ctx: &Context<'_>) -> Result<Duration> {
-    let seconds = ctx.services()?.storage.signed_url_seconds;
-    Ok(Duration::from_secs(seconds.clamp(1, 7 * 24 * 3600).into()))
+/// The storage of datasets that lie in buckets, by their base URIs; none of those that are not configured.
+async fn buckets<'u>(ctx: &Context<'_>, uris: impl Iterator<Item = &'u str>) -> Result<Buckets> {
+    let storage = &ctx.services()?.storage;
+    let mut buckets = Buckets::default();
+    for uri in uris {
+        let Ok(uri) = DatasetUri::parse(uri) else {
+            continue;
+        };
+        let base = uri.base();
+        if matches!(base.place(), Place::Bucket(_)) && !buckets.0.contains_key(base) {
+            buckets
+                .0
+                .insert(base.clone(), storage.open(base).await.ok());
+        }
+    }
+    Ok(buckets)
 }
 
-/// URLs of parts of a dataset; none: it lies in no bucket that is configured.
-async fn sign(ctx: &Context<'_>, uri: &str, parts: &[Part<'_>]) -> Result<Option<Vec<String>>> {
-    let settings = &ctx.services()?.storage;
-    let Ok(uri) = DatasetUri::parse(uri) else {
-        return Ok(None);
-    };
-    let Ok(store) = Store::open(uri.base(), settings) else {
-        return Ok(None);
-    };
-    match store.signed_urls(&uri, parts, lifetime(ctx)?).await {
-        Ok(urls) => Ok(urls),
-        // Somebody has told of it, and it is not there.
-        Err(ReadError::Missing) => Ok(None),
-        Err(error) => Err(broken(&uri, &error)),
+#[derive(Default)]
+struct Buckets(HashMap<BaseUri, Option<Store>>);
+
+impl Buckets {
+    fn of(&self, uri: &str) -> Option<(DatasetUri, &Store)> {
+        let uri = DatasetUri::parse(uri).ok()?;
+        let store = self.0.get(uri.base())?.as_ref()?;
+        Some((uri, store))
     }
 }
 
-fn broken(uri: &DatasetUri, error: &ReadError) -> Error {
-    tracing::warn!(%uri, %error, "a dataset cannot be looked for");
-    let code = if error.is_transient() {
-        ErrorCode::Unavailable
-    } else {
-        ErrorCode::SourceBroken
-    };
-    code.error("the bucket does not say where the dataset lies")
+/// URLs of parts of a dataset; none: it is not there, or nobody can say where.
+async fn sign(
+    store: &Store,
+    uri: &DatasetUri,
+    parts: &[Part<'_>],
+    lifetime: Duration,
+) -> Result<Option<Vec<String>>> {
+    match store.signed_urls(uri, parts, lifetime).await {
+        Ok(urls) => Ok(urls),
+        // Somebody has told of it, and it is not there.
+        Err(ReadError::Missing) => Ok(None),
+        Err(error) => {
+            tracing::warn!(%uri, %error, "a dataset cannot be looked for");
+            if error.is_transient() {
+                let message = "the bucket does not say where the dataset lies";
+                return Err(ErrorCode::Unavailable.error(message));
+            }
+            // One of them that is broken does not hide the others.
+            Ok(None)
+        }
+    }
 }
 
 /// `Dataset.signedUrls`.
-pub(super) async fn of_dataset(
-    dataset: &Dataset,
+pub(super) async fn of_datasets(
+    datasets: &[Dataset],
     ctx: &Context<'_>,
-) -> Result<Option<DatasetSignedUrls>> {
-    let expires_at = Utc::now() + lifetime(ctx)?;
-    let id = dataset.row.id;
-    let mut overlays = overlays::of_datasets(ctx.database()?, &[id])
-        .await
-        .map_err(failed)?;
-    let overlays = overlays.remove(&id).unwrap_or_default();
-    let annotations: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&dataset.row.annotations).unwrap_or_default();
-    let mut parts = vec![Part::Admin, Part::Manifest, Part::Readme];
-    parts.extend(overlays.iter().map(|overlay| Part::Overlay(&overlay.name)));
-    parts.extend(annotations.keys().map(|name| Part::Annotation(name)));
-    ctx.charge(parts.len())?;
-    let Some(urls) = sign(ctx, &dataset.row.uri, &parts).await? else {
-        return Ok(None);
-    };
-    let mut urls = urls.into_iter();
-    let few = std::array::from_fn(|_| urls.next().unwrap_or_default());
-    let mut named = |name: &str| NamedUrl {
-        name: name.to_owned(),
-        url: urls.next().unwrap_or_default(),
-    };
-    Ok(Some(DatasetSignedUrls {
-        expires_at,
-        few,
-        overlays: overlays
-            .iter()
-            .map(|overlay| named(&overlay.name))
-            .collect(),
-        annotations: annotations.keys().map(|name| named(name)).collect(),
-    }))
+) -> Result<impl Fn(&Dataset) -> Option<DatasetSignedUrls> + use<>> {
+    let lifetime = ctx.services()?.storage.signed_url_lifetime();
+    let expires_at = Utc::now() + lifetime;
+    let uris = datasets.iter().map(|dataset| dataset.row.uri.as_str());
+    let buckets = buckets(ctx, uris).await?;
+    let in_buckets: Vec<(&Dataset, DatasetUri, &Store)> = datasets
+        .iter()
+        .filter_map(|dataset| {
+            let (uri, store) = buckets.of(&dataset.row.uri)?;
+            Some((dataset, uri, store))
+        })
+        .collect();
+    let levels = in_buckets.iter().map(|(dataset, ..)| dataset.level());
+    let overlays = Level::children_of_rows(levels, ctx.database()?, &OverlayList).await?;
+    let names: Vec<Names> = in_buckets
+        .iter()
+        .map(|(dataset, ..)| {
+            let overlays = overlays.of(dataset.row.id).into_iter();
+            let annotations: Map<String, Value> =
+                serde_json::from_str(&dataset.row.annotations).unwrap_or_default();
+            Names {
+                overlays: overlays
+                    .flat_map(|(rows, _)| rows.iter().map(|row| row.name.clone()))
+                    .collect(),
+                annotations: annotations.into_iter().map(|(name, _)| name).collect(),
+            }
+        })
+        .collect();
+    ctx.charge(names.iter().map(Names::len).sum())?;
+    let asked: Vec<_> = in_buckets
+        .into_iter()
+        .zip(names)
+        .map(|((dataset, uri, store), names)| (dataset.row.id, uri, store.clone(), names))
+        .collect();
+    let mut signing = stream::iter(asked)
+        .map(move |(id, uri, store, names)| async move {
+            let urls = sign(&store, &uri, &names.parts(), lifetime).await?;
+            let urls = urls.map(|urls| names.with(urls, expires_at));
+            Ok::<_, Error>((id, urls))
+        })
+        .buffered(SIGNED_AT_ONCE);
+    let mut signed = HashMap::new();
+    while let Some(one) = signing.next().await {
+        let (id, urls) = one?;
+        signed.insert(id, urls);
+    }
+    Ok(move |dataset: &Dataset| signed.get(&dataset.row.id).cloned().flatten())
+}
+
+/// What of a dataset is signed for beside the files that each has.
+struct Names {
+    overlays: Vec<String>,
+    annotations: Vec<String>,
+}
+
+impl Names {
+    /// How many files these are.
+    fn len(&self) -> usize {
+        3 + self.overlays.len() + self.annotations.len()
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        let mut parts = vec![Part::Admin, Part::Manifest, Part::Readme];
+        parts.extend(self.overlays.iter().map(|name| Part::Overlay(name)));
+        parts.extend(self.annotations.iter().map(|name| Part::Annotation(name)));
+        parts
+    }
+
+    /// With the URLs of these parts.
+    fn with(self, urls: Vec<String>, expires_at: DateTime<Utc>) -> DatasetSignedUrls {
+        let mut urls = urls.into_iter();
+        let few = std::array::from_fn(|_| urls.next().unwrap_or_default());
+        let mut named = |names: Vec<String>| -> Vec<NamedUrl> {
+            let urls = names.into_iter().zip(urls.by_ref());
+            urls.map(|(name, url)| NamedUrl { name, url }).collect()
+        };
+        DatasetSignedUrls {
+            expires_at,
+            few,
+            overlays: named(self.overlays),
+            annotations: named(self.annotations),
+        }
+    }
 }
 
 /// `DatasetItem.signedUrl`.
@@ -165,9 +242,15 @@ pub(super) async fn of_items(
         .iter()
         .map(|item| (item.dataset.uri.as_str(), item.dataset.id))
         .collect();
+    let buckets = buckets(ctx, by_dataset.keys().copied()).await?;
+    let lifetime = ctx.services()?.storage.signed_url_lifetime();
     for (uri, identifiers) in by_dataset {
+        let Some((parsed, store)) = buckets.of(uri) else {
+            continue;
+        };
         let parts: Vec<Part<'_>> = identifiers.iter().map(|id| Part::Item(id)).collect();
-        let urls = sign(ctx, uri, &parts).await?.unwrap_or_default();
+        let urls = sign(store, &parsed, &parts, lifetime).await?;
+        let urls = urls.unwrap_or_default();
         let id = ids.get(uri).copied().unwrap_or_default();
         let names = identifiers.into_iter().map(|name| (id, name.to_owned()));
         signed.extend(names.zip(urls));

@@ -110,7 +110,7 @@ impl DatasetUpdates {
         ctx.check_read()?;
         let filter: read::DatasetFilter = filter.unwrap_or_default().try_into().map_err(failed)?;
         if filter.looks_inside() {
-            let message = "changes are not chosen by text or mongo: choose them by other fields";
+            let message = "changes are not chosen by text, mongo, registeredBy or registeredAt: choose them by other fields";
             return Err(failed(Failure::bad_input("filter", message)));
         }
         let listens_for = Filter::topic(Topic::Dataset).among(format!("{filter:?}"));

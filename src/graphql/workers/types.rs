@@ -34,6 +34,8 @@ pub enum WorkerKind {
     AutosubmitMirror,
     /// Cuts old events off the log of changes.
     EventRetention,
+    /// Reads datasets of which storage has told that they have changed.
+    DatasetNotifications,
 }
 
 json_enums!(WorkerStatus, WorkerKind);

@@ -92,6 +92,7 @@ impl Stage {
         let config = DatabaseConfig {
             url: DatabaseUrl::from(format!("sqlite:{}", path.display())),
             max_connections: 2,
+            ..DatabaseConfig::default()
         };
         let database = Database::connect(&config).await.unwrap();
         database.ensure_schema(true).await.unwrap();

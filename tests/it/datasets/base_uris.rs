@@ -104,6 +104,11 @@ async fn grants_are_set_and_taken(lab: Lab) {
         ("bucket", "it must have a scheme, such as file:// or s3://"),
         ("s3://bucket/", "it must not end with a slash"),
         ("s3://", "it must be a URI, such as s3://bucket"),
+        ("file:///srv//x", "it must be written as file:///srv/x"),
+        (
+            "s3://bucket/folder",
+            "it holds a path: the base URI of a bucket is s3://BUCKET alone",
+        ),
     ] {
         let query = "mutation($input: RegisterBaseUriInput!) {
             registerBaseUri(input: $input) { baseUri { uri } created errors { field message } }

@@ -100,6 +100,33 @@ async fn changes_are_made_and_kept(lab: Lab) {
         ]
     );
 
+    // Whoever may see the dataset sees who changed what, the newest first.
+    let query = "query($first: Int, $after: String) { dataset(uri: \"s3://bucket/a\") { changes(first: $first, after: $after) {
+        totalCount pageInfo { hasNextPage endCursor }
+        nodes { changedAt changedBy { username } part before after }
+    } } }";
+    let history = async |first: u64, after: Value| {
+        let variables = json!({ "first": first, "after": after });
+        let mut data = register.data("ada", query, variables).await;
+        data["dataset"]["changes"].take()
+    };
+    let page = history(2, Value::Null).await;
+    assert_eq!(page["totalCount"], 3);
+    assert_eq!(page["pageInfo"]["hasNextPage"], true);
+    let newest = &page["nodes"][0];
+    assert!(newest["changedAt"].is_string());
+    assert_eq!(newest["changedBy"]["username"], "ada");
+    assert_eq!(newest["part"], "README");
+    assert_eq!(newest["after"], "project: another\n");
+    assert_eq!(page["nodes"][1]["part"], "ANNOTATIONS");
+    let last = history(2, page["pageInfo"]["endCursor"].clone()).await;
+    let last = &last["nodes"];
+    assert_eq!(last.as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&last[0]["part"], &last[0]["before"]),
+        (&json!("TAGS"), &json!(r#"["a","b"]"#))
+    );
+
     // Registered anew, it says of itself what it is.
     register.registered("ada", &sent).await;
     let query = "{ dataset(uri: \"s3://bucket/a\") { tags annotations } }";

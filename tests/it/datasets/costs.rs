@@ -19,6 +19,7 @@ on_both_databases!(
     every_order_has_its_index
 );
 
+const OPERATIONS: &str = include_str!("../../contract/datasets.graphql");
 const PAGE: &str = "query($first: Int) { datasets(first: $first) {
     totalCount pageInfo { hasNextPage endCursor }
     nodes { id uuid uri baseUri name creatorUsername createdAt frozenAt tags annotations itemCount sizeBytes }
@@ -37,6 +38,7 @@ const DEEP: &str = "query($first: Int) { datasets(first: $first) { nodes {
 } } }";
 const SUMMARY: &str = "{ datasetSummary { count sizeBytes
     byCreator { key count sizeBytes } byBaseUri { key count sizeBytes } byTag { key count sizeBytes }
+    byAnnotation { key count }
 } }";
 const BASE_URIS: &str = "{ baseUris(first: 50) { totalCount nodes {
     uri datasetCount grants { username canSearch canRegister }
@@ -66,12 +68,34 @@ async fn statements_do_not_grow_with_the_answer(lab: Lab) {
         // Page, people, items with their total, copies with their items.
         assert_eq!(statements(DEEP, first).await, 6, "{first}");
     }
+    // Nothing is signed for in buckets that are not configured.
+    let signed =
+        "query($first: Int) { datasets(first: $first) { nodes { signedUrls { manifest } } } }";
+    assert_eq!(statements(signed, 500).await, 1);
     // The dataset, who registered it, its items, its copies.
     assert_eq!(statements(DETAIL, 1).await, 4);
-    assert_eq!(statements(SUMMARY, 1).await, 4);
+    assert_eq!(statements(SUMMARY, 1).await, 5);
     assert_eq!(statements(BASE_URIS, 1).await, 4);
     let groups = "{ datasetGroups(by: [\"tags\"]) { key count } }";
     assert_eq!(statements(groups, 1).await, 1);
+
+    // However many items a dataset has, it is registered with as many statements; and so it is deleted.
+    let mutation = async |operation: &str, input: Value| {
+        let variables = json!({ "input": input });
+        let body =
+            json!({ "query": OPERATIONS, "operationName": operation, "variables": variables });
+        cost(&register.server, &body).await.0
+    };
+    let mut sent = info("s3://a", "n1", 1);
+    let small = mutation("RegisterDataset", json!({ "info": sent })).await;
+    let items = sent["manifest"]["items"].as_object_mut().expect("items");
+    let item = items.values().next().cloned().expect("an item");
+    items.extend((0..400).map(|number| (format!("{number:040}"), item.clone())));
+    let large = mutation("RegisterDataset", json!({ "info": sent })).await;
+    assert_eq!(small, large);
+    assert!(large <= 25, "{large}");
+    let deleted = mutation("DeleteDataset", json!({ "uri": "s3://a/n1" })).await;
+    assert!(deleted <= 10, "{deleted}");
 }
 
 /// Neither database sorts what an index has in order: not for all that somebody may see, not for one base URI, and not for

@@ -76,7 +76,6 @@ fn manifest(document: &Document, told: &Value) {
             micros(&expected["utc_timestamp"]),
             "{uri}"
         );
-        assert_eq!(manifest.item(&item.identifier), Some(item));
     }
     let identifiers = told["identifiers"].as_array().expect("identifiers");
     assert!(
@@ -102,7 +101,7 @@ fn manifest(document: &Document, told: &Value) {
 }
 
 /// The digits of a time in microseconds, without the readers' arithmetic.
-fn micros(seconds: &Value) -> Option<i64> {
+pub fn micros(seconds: &Value) -> Option<i64> {
     let text = format!("{:.6}", seconds.as_f64()?);
     Some(text.replace('.', "").parse().expect("digits"))
 }

@@ -83,7 +83,7 @@ async fn those_that_fit_best_come_first(lab: Lab) {
     let by_name = json!([{ "field": "NAME" }]);
     let named = find(json!({ "filter": filter, "orderBy": by_name })).await;
     assert_eq!(names(&named), ["alloy-e", "alloy-f", "b", "c", "d", "g"]);
-    let worst_first = json!([{ "field": "RELEVANCE" }, { "field": "NAME", "direction": "DESC" }]);
+    let worst_first = json!([{ "field": "RELEVANCE", "direction": "ASC" }, { "field": "NAME", "direction": "DESC" }]);
     let named = find(json!({ "filter": filter, "orderBy": worst_first })).await;
     assert_eq!(names(&named), ["g", "b", "d", "c", "alloy-f", "alloy-e"]);
     // Without a text it is no order, and its cursor none of this list.

@@ -15,6 +15,7 @@ on_both_databases!(
     only_those_who_may_register_index,
     by_the_command_line,
     what_cannot_be_listed_is_not_gone,
+    nothing_left_may_be_nothing_mounted,
 );
 
 const INDEX: &str = "mutation($uri: String!) { indexBaseUri(input: { uri: $uri }) {
@@ -216,6 +217,71 @@ async fn what_cannot_be_listed_is_not_gone(mut lab: Lab) {
     assert_eq!(register.uris("ada", json!({})).await.len(), 1);
     fs::rename(&away, folder.path()).expect("moved");
     assert_eq!(counts(&register.index("ada").await), [0, 0, 1, 0]);
+}
+
+/// A folder on which nothing is mounted is empty, too.
+async fn nothing_left_may_be_nothing_mounted(mut lab: Lab) {
+    let folder = Folder::of(&mut lab);
+    folder.dataset("one");
+    folder.dataset("two");
+    let register = Register::open(lab, &["ada"]).await;
+    register.base_uri(BASE, &[("ada", true, true)]).await;
+    assert_eq!(counts(&register.index("ada").await), [2, 0, 0, 0]);
+    let indexed = "{ baseUris { nodes { indexedAt datasetCount lastIndex { problems { source message } } } } }";
+    let before = register.data("ada", indexed, json!({})).await;
+    folder.remove("one");
+    folder.remove("two");
+    // What every disk has is no dataset.
+    fs::create_dir(folder.path().join("lost+found")).expect("a folder");
+    for _ in 0..2 {
+        let report = register.index("ada").await;
+        let error = &report["errors"][0];
+        assert_eq!(
+            (&error["code"], &error["field"]),
+            (&json!("CONFLICT"), &json!("uri"))
+        );
+        let message = error["message"].as_str().expect("a text");
+        assert!(message.contains("nothing was taken out"), "{message}");
+        assert_eq!(report["removed"], Value::Null);
+    }
+    assert_eq!(register.uris("ada", json!({})).await.len(), 2);
+    let mut after = register.data("ada", indexed, json!({})).await;
+    let (before, after) = (
+        &before["baseUris"]["nodes"][0],
+        after["baseUris"]["nodes"][0].take(),
+    );
+    assert_eq!(before["indexedAt"], after["indexedAt"]);
+    assert_eq!(after["lastIndex"]["problems"][0]["source"], BASE);
+    let said = register.lab.run(&["index", BASE]);
+    assert!(
+        !said.success && said.stderr.contains("--remove-all"),
+        "{said:?}"
+    );
+    assert_eq!(register.uris("ada", json!({})).await.len(), 2);
+
+    // One is enough to see that the disk is there.
+    folder.dataset("three");
+    assert_eq!(counts(&register.index("ada").await), [1, 0, 0, 2]);
+    folder.remove("three");
+    let all = "mutation($uri: String!) { indexBaseUri(input: { uri: $uri, removeAll: true }) {
+        removed errors { message }
+    } }";
+    let report = register.data("ada", all, json!({ "uri": BASE })).await;
+    let report = &report["indexBaseUri"];
+    assert_eq!(
+        (&report["removed"], &report["errors"]),
+        (&json!(1), &json!([]))
+    );
+    // Where nothing is registered, nothing is missing.
+    assert_eq!(counts(&register.index("ada").await), [0, 0, 0, 0]);
+    folder.dataset("four");
+    assert_eq!(counts(&register.index("ada").await), [1, 0, 0, 0]);
+    folder.remove("four");
+    let done = register.lab.done(&["index", BASE, "--remove-all"]);
+    assert!(
+        done.starts_with("0 registered, 0 updated, 0 unchanged, 1 removed"),
+        "{done}"
+    );
 }
 
 async fn by_the_command_line(mut lab: Lab) {

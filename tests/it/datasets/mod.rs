@@ -1,11 +1,18 @@
 //! Datasets: read where dtool wrote them; registered, found, changed and told by those who may, and by nobody else.
 
 mod base_uris;
+mod bounds;
+mod bucket;
+mod buckets;
 mod changes;
 mod content;
+mod contract;
 mod costs;
+mod demo;
+mod dserver;
 mod dtool;
 mod expected;
+mod extremes;
 mod fixture;
 mod folder;
 mod found;
@@ -15,17 +22,25 @@ mod hostile;
 mod index;
 mod lineage;
 mod lists;
+mod made;
+mod plans;
 mod properties;
+mod races;
+mod registered;
 mod registration;
 mod replay;
+mod robust;
+mod secrecy;
 mod updates;
 mod uris;
+mod webhook;
 mod write_back;
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use crate::support::client::{GRAPHQL, post};
 use crate::support::{Lab, Server};
 
 /// The administrator of a register. Nothing is granted to them.
@@ -42,6 +57,11 @@ impl Register {
     /// With an administrator and these users.
     pub async fn open(mut lab: Lab, users: &[&str]) -> Self {
         lab.set("LABQL_WORKERS__ENABLED", "false");
+        Self::working(lab, users).await
+    }
+
+    /// As [`Self::open`], with what goes on in the background.
+    pub async fn working(lab: Lab, users: &[&str]) -> Self {
         lab.done(&["user", "add", ADMIN, "--admin", "--no-password"]);
         let mut tokens = HashMap::from([(ADMIN.to_owned(), lab.token(ADMIN))]);
         for user in users {
@@ -56,16 +76,46 @@ impl Register {
         }
     }
 
+    /// Ends the server without a word, and serves anew with what goes on in the background.
+    pub async fn crashed(self) -> Self {
+        let Self {
+            mut lab,
+            server,
+            tokens,
+        } = self;
+        server.kill().await;
+        lab.set("LABQL_WORKERS__ENABLED", "true");
+        let server = lab.serve().await;
+        Self {
+            lab,
+            server,
+            tokens,
+        }
+    }
+
     pub fn token(&self, who: &str) -> &str {
         &self.tokens[who]
     }
 
     /// The answer to an operation of somebody.
     pub async fn ask(&self, who: &str, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        self.send(who, body).await.1
+    }
+
+    /// The answer to a request of somebody, and its status.
+    pub async fn send(&self, who: &str, body: Value) -> (u16, Value) {
+        let (status, text) = self.send_for_text(who, body).await;
+        (status, serde_json::from_str(&text).expect("JSON"))
+    }
+
+    /// The answer to a request of somebody, as it was sent.
+    pub async fn send_for_text(&self, who: &str, body: Value) -> (u16, String) {
         let token = format!("Bearer {}", self.tokens[who]);
         let headers = [("authorization", token.as_str())];
-        let (_, answer) = self.server.ask_as(&headers, query, variables).await;
-        answer
+        let response = post(&self.server, GRAPHQL, &headers, body).await;
+        let status = response.status().as_u16();
+        (status, response.text().await.expect("text"))
     }
 
     /// The data of an operation of somebody that must not fail.

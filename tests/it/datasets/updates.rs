@@ -9,6 +9,7 @@ on_both_databases!(
     each_is_told_of_what_they_may_see,
     what_was_missed_is_told_by_the_rights_of_now,
     only_what_was_asked_for,
+    grants_are_felt_while_others_listen,
     the_log_itself_is_silent,
 );
 
@@ -17,7 +18,7 @@ const UPDATES: &str = "subscription($filter: DatasetFilter, $after: String) {
 }";
 
 impl Register {
-    async fn listen(&self, who: &str, variables: Value) -> Socket {
+    pub async fn listen(&self, who: &str, variables: Value) -> Socket {
         let mut socket = Socket::signed_in(&self.server, self.token(who)).await;
         let payload = json!({ "query": UPDATES, "variables": variables });
         socket
@@ -27,14 +28,14 @@ impl Register {
     }
 
     /// The place in the log where it stands now: a subscription from here misses nothing that follows.
-    async fn cursor(&self) -> Value {
+    pub async fn cursor(&self) -> Value {
         let data = self.data(ADMIN, "{ eventCursor }", json!({})).await;
         data["eventCursor"].clone()
     }
 }
 
 /// Kind and URI of the next update.
-async fn heard(socket: &mut Socket) -> (String, String) {
+pub async fn heard(socket: &mut Socket) -> (String, String) {
     let message = socket.hear().await;
     let update = &message["payload"]["data"]["datasetUpdates"];
     let text = |value: &Value| {
@@ -46,7 +47,7 @@ async fn heard(socket: &mut Socket) -> (String, String) {
     (text(&update["kind"]), text(&update["dataset"]["uri"]))
 }
 
-fn told(kind: &str, uri: &str) -> (String, String) {
+pub fn told(kind: &str, uri: &str) -> (String, String) {
     (kind.to_owned(), uri.to_owned())
 }
 
@@ -123,6 +124,39 @@ async fn what_was_missed_is_told_by_the_rights_of_now(lab: Lab) {
     register.grant(ADMIN, "s3://b", true, false).await;
     register.registered("ada", &info("s3://b", "last", 9)).await;
     assert_eq!(heard(&mut socket).await.1[..6], *"s3://b");
+}
+
+/// Subscribers with one account share what becomes of an event: not beyond the next change of a grant.
+async fn grants_are_felt_while_others_listen(lab: Lab) {
+    let register = Register::open(lab, &["ada", "bob"]).await;
+    for base in ["s3://a", "s3://b"] {
+        register
+            .base_uri(base, &[("ada", true, true), ("bob", true, false)])
+            .await;
+    }
+    let from = json!({ "after": register.cursor().await });
+    let mut listeners = Vec::new();
+    for _ in 0..3 {
+        listeners.push(register.listen("bob", from.clone()).await);
+    }
+    register.registered("ada", &info("s3://a", "x", 1)).await;
+    register.registered("ada", &info("s3://b", "y", 2)).await;
+    for socket in &mut listeners {
+        assert_eq!(heard(socket).await, told("REGISTERED", "s3://a/x"));
+        assert_eq!(heard(socket).await, told("REGISTERED", "s3://b/y"));
+    }
+    register.grant("bob", "s3://a", false, false).await;
+    let mut late = register.listen("bob", from.clone()).await;
+    assert_eq!(heard(&mut late).await, told("REGISTERED", "s3://b/y"));
+    register.grant("bob", "s3://a", true, false).await;
+    register.grant("bob", "s3://b", false, false).await;
+    let mut later = register.listen("bob", from).await;
+    assert_eq!(heard(&mut later).await, told("REGISTERED", "s3://a/x"));
+    register.registered("ada", &info("s3://a", "z", 3)).await;
+    listeners.extend([late, later]);
+    for socket in &mut listeners {
+        assert_eq!(heard(socket).await, told("REGISTERED", "s3://a/z"));
+    }
 }
 
 async fn only_what_was_asked_for(lab: Lab) {

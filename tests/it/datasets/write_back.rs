@@ -1,7 +1,7 @@
 //! Tags, annotations and READMEs that are changed where datasets lie.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ use crate::support::client::{get, header, http};
 
 on_both_databases!(
     a_folder_is_changed_as_dtool_does,
+    who_may_read_a_readme_stays,
+    a_readme_that_is_too_large_is_not_replaced,
     what_cannot_be_written_stays
 );
 
@@ -178,6 +180,55 @@ async fn what_cannot_be_written_stays(mut lab: Lab) {
         (&json!(false), &json!(["x"]))
     );
     assert!(!folder.path("b").exists());
+}
+
+async fn who_may_read_a_readme_stays(mut lab: Lab) {
+    let folder = Folder::of(&mut lab);
+    folder.dataset("a");
+    let readme = folder.path("a/README.yml");
+    fs::set_permissions(&readme, fs::Permissions::from_mode(0o640)).expect("set");
+    if std::os::unix::fs::chown(&readme, Some(12_345), Some(12_346)).is_err() {
+        println!("skipped: only root gives files away");
+        return;
+    }
+    let register = Register::open(lab, &["ada"]).await;
+    register.index_folder();
+    register.grant_folder("ada", true, true).await;
+    let text = json!({ "text": "project: new" });
+    let done = register
+        .write("ada", "updateDatasetReadme", "a", text)
+        .await;
+    assert_eq!(done["written"], true, "{done}");
+    let names = folder.names("a");
+    let kept: Vec<_> = names
+        .iter()
+        .filter(|name| name.starts_with("README.yml"))
+        .collect();
+    assert_eq!(kept.len(), 2, "{names:?}");
+    for name in kept {
+        let file = fs::metadata(folder.path(&format!("a/{name}"))).expect("a file");
+        let who = (file.uid(), file.gid(), file.permissions().mode() & 0o777);
+        assert_eq!(who, (12_345, 12_346, 0o640), "{name}");
+    }
+}
+
+async fn a_readme_that_is_too_large_is_not_replaced(mut lab: Lab) {
+    let folder = Folder::of(&mut lab);
+    folder.dataset("a");
+    let register = Register::open(lab, &["ada"]).await;
+    register.index_folder();
+    register.grant_folder("ada", true, true).await;
+    // It takes no room, and would take all memory.
+    let readme = fs::File::create(folder.path("a/README.yml")).expect("a file");
+    readme.set_len(1 << 40).expect("a size");
+    let text = json!({ "text": "project: new" });
+    let done = register
+        .write("ada", "updateDatasetReadme", "a", text)
+        .await;
+    assert_eq!(done["errors"][0]["code"], "CONFLICT", "{done}");
+    let message = done["errors"][0]["message"].as_str().expect("a message");
+    assert!(message.contains("is too large"), "{message}");
+    assert_eq!(folder.names("a"), [".dtool", "README.yml", "data"]);
 }
 
 /// What dtool itself reads of a dataset in the bucket.

@@ -2,7 +2,7 @@
 
 mod goldens;
 mod mongo;
-mod reference;
+pub mod reference;
 mod regex;
 mod sample;
 mod stores;

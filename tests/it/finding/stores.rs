@@ -2,7 +2,7 @@
 
 use labql::datasets::document::Document;
 use labql::datasets::{mongo, text};
-use sea_orm::sea_query::{Expr, Order, Query, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SimpleExpr};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sea_orm::{
     ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, SqlxSqliteConnector,
@@ -49,11 +49,8 @@ CREATE TABLE dataset_value (
 CREATE INDEX dataset_value_value ON dataset_value (path, kind, number, head, dataset_id)";
 
 const WORDS_POSTGRES: &[&str] = &[
-    "CREATE TABLE dataset_text (
-        dataset_id BIGINT PRIMARY KEY REFERENCES dataset (id) ON DELETE CASCADE,
-        words TSVECTOR NOT NULL
-    )",
-    "CREATE INDEX dataset_text_words ON dataset_text USING gin (words)",
+    "ALTER TABLE dataset ADD COLUMN words TSVECTOR NOT NULL DEFAULT ''",
+    "CREATE INDEX dataset_words ON dataset USING gin (words)",
 ];
 const WORDS_SQLITE: &[&str] = &[
     r#"CREATE VIRTUAL TABLE dataset_text
@@ -199,7 +196,16 @@ impl Store {
         for statement in mongo::flatten(document).inserts(id) {
             self.connection.execute(&statement).await.unwrap();
         }
-        for statement in text::replace(id, &text::index(document), self.backend()) {
+        let words = text::index(document);
+        if let Some((column, value)) = text::in_row(&words, self.backend()) {
+            let mut update = Query::update();
+            update
+                .table("dataset")
+                .value(column, value)
+                .and_where(Expr::col("id").eq(id));
+            self.connection.execute(&update).await.unwrap();
+        }
+        for statement in text::beside_row(id, &words, self.backend()) {
             self.connection.execute_raw(statement).await.unwrap();
         }
     }

@@ -80,6 +80,11 @@ impl Lab {
         self.path("data")
     }
 
+    /// Is its database PostgreSQL?
+    pub fn is_postgres(&self) -> bool {
+        self.database.is_some()
+    }
+
     /// The address of the PostgreSQL database.
     pub fn database_url(&self) -> String {
         self.database.as_ref().expect("PostgreSQL").url()
@@ -113,19 +118,25 @@ impl Lab {
 
     /// The database, for a test that looks at what is in it.
     pub async fn database(&self) -> Database {
+        let config = self.database_config();
+        fs::create_dir_all(self.data()).expect("a folder");
+        let database = Database::connect(&config).await.expect("a database");
+        database.ensure_schema(true).await.expect("a schema");
+        database
+    }
+
+    /// Where it is.
+    pub fn database_config(&self) -> DatabaseConfig {
         let url = self
             .settings
             .iter()
             .find_map(|(name, value)| (name == "LABQL_DATABASE__URL").then(|| value.clone()));
         let file = format!("sqlite:{}", self.data().join("labql.db").display());
-        let config = DatabaseConfig {
+        DatabaseConfig {
             url: url.unwrap_or(file).into(),
             max_connections: 8,
-        };
-        fs::create_dir_all(self.data()).expect("a folder");
-        let database = Database::connect(&config).await.expect("a database");
-        database.ensure_schema(true).await.expect("a schema");
-        database
+            ..DatabaseConfig::default()
+        }
     }
 
     /// Runs a command to its end.

@@ -5,6 +5,7 @@ mod databases;
 pub mod autosubmit;
 pub mod client;
 pub mod lab;
+pub mod plans;
 mod postgres;
 pub mod root;
 mod server;
