@@ -210,12 +210,12 @@ async fn who_may_not_learns_nothing(lab: Lab) {
         }
     }
 
-    // To register is not to search.
+    // To register is not to search: whether it was there is not told, either.
     register.grant("bob", BASE, false, true).await;
     let answer = register.register("bob", &info(BASE, "b", 2)).await;
     assert_eq!(
         answer,
-        json!({ "dataset": null, "created": true, "errors": [] })
+        json!({ "dataset": null, "created": null, "errors": [] })
     );
     assert_eq!(register.uris("bob", json!({})).await, [""; 0]);
     assert_eq!(register.uris("ada", json!({})).await.len(), 2);
