@@ -12,6 +12,7 @@
 
 pub mod auth;
 pub mod background;
+mod beneath;
 pub mod cli;
 pub mod config;
 pub mod database;

@@ -8,10 +8,10 @@ use object_store::signer::Method;
 use tokio::task::spawn_blocking;
 
 use super::base_uri::DatasetUri;
-use super::beneath::Beneath;
 use super::layout::{Collection, DATA};
 use super::problem::ReadError;
 use super::store::Store;
+use crate::beneath::Beneath;
 
 /// A file of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use object_store::{
 };
 use tokio::task::spawn_blocking;
 
-use super::beneath::{Beneath, file_at, metadata_at};
+use crate::beneath::{Beneath, file_at, metadata_at};
 
 /// A folder.
 #[derive(Clone, Debug)]

@@ -5,7 +5,6 @@
 
 mod admin;
 mod base_uri;
-pub(in crate::datasets) mod beneath;
 mod bucket;
 mod content;
 mod dataset;

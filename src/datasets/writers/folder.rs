@@ -13,8 +13,8 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{Edit, backup, json};
+use crate::beneath::{Beneath, check};
 use crate::datasets::readers::ReadError;
-use crate::datasets::readers::beneath::{Beneath, check};
 use crate::datasets::readers::layout::{METADATA, README};
 
 /// What in a mode is about who may do what; and of that, what the group may, and what it takes to read and write one's own.

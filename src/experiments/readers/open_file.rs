@@ -12,21 +12,18 @@
 //! experiment's folder can put a link in the place of a folder a moment later; so a path is gone along folder by folder, and
 //! what has become a link meanwhile is not followed.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::Mode;
+use nix::fcntl::OFlag;
 
 use super::SourceError;
+use crate::beneath::{Astray, names, step_by_step};
 
 /// A regular file that is open for reading.
 #[derive(Debug)]
@@ -74,15 +71,9 @@ pub(super) fn entries(
     path: &Path,
 ) -> Result<impl Iterator<Item = io::Result<OsString>> + use<>, SourceError> {
     let folder = step_by_step(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
-    let entries = Dir::from_fd(folder).map_err(io::Error::from)?;
+    let names = names(folder)?;
     metrics::counter!("labql_source_folders_listed_total").increment(1);
-    let name = |entry: nix::Result<nix::dir::Entry>| match entry {
-        Ok(entry) => Ok(OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()),
-        Err(error) => Err(error.into()),
-    };
-    let is_other =
-        |name: &io::Result<OsString>| !matches!(name, Ok(name) if *name == *"." || *name == *"..");
-    Ok(entries.into_iter().map(name).filter(is_other))
+    Ok(names)
 }
 
 /// Size and times of what stands at a canonical path.
@@ -93,29 +84,14 @@ pub(super) fn metadata(path: &Path) -> Result<Metadata, SourceError> {
     Ok(File::from(step_by_step(path, OFlag::O_PATH)?).metadata()?)
 }
 
-/// Opens a canonical path without following any link.
-fn step_by_step(path: &Path, flags: OFlag) -> Result<OwnedFd, SourceError> {
-    let step = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let enter = step | OFlag::O_PATH | OFlag::O_DIRECTORY;
-    let names = path.components().filter_map(|part| match part {
-        Component::Normal(name) => Some(name),
-        _ => None,
-    });
-    let mut names: Vec<&OsStr> = names.collect();
-    let last = names.pop().unwrap_or_else(|| OsStr::new("."));
-    let opened = |found: nix::Result<OwnedFd>| match found {
-        // There was no link here when the path was found.
-        Err(Errno::ELOOP) => Err(SourceError::Changing),
-        other => other.map_err(|error| io::Error::from(error).into()),
-    };
-    let mut folder = opened(open("/", enter, Mode::empty()))?;
-    for name in names {
-        folder = match openat(&folder, name, enter, Mode::empty()) {
-            Err(Errno::ENOTDIR) => return Err(SourceError::Changing),
-            found => opened(found)?,
-        };
+impl From<Astray> for SourceError {
+    fn from(astray: Astray) -> Self {
+        match astray {
+            // There was no link here when the path was found.
+            Astray::Changed | Astray::Failed(Errno::ELOOP) => Self::Changing,
+            Astray::Failed(error) => io::Error::from(error).into(),
+        }
     }
-    opened(openat(&folder, last, step | flags, Mode::empty()))
 }
 
 impl Deref for OpenFile {

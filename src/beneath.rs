@@ -15,46 +15,40 @@ use nix::sys::stat::Mode;
 
 /// A folder that is open.
 #[derive(Debug)]
-pub(in crate::datasets) struct Beneath(OwnedFd);
+pub(crate) struct Beneath(OwnedFd);
 
 impl Beneath {
     /// The folder at a canonical path.
-    pub(in crate::datasets) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let folder = step_by_step(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
         Ok(Self(folder))
     }
 
     /// The names in it.
-    pub(super) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
+    pub(crate) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
         // A folder that is gone through has a place in it; another descriptor has one of its own.
         let here = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let entries = Dir::from_fd(openat(&self.0, ".", here, Mode::empty())?)?;
-        let name = |entry: nix::Result<nix::dir::Entry>| {
-            let entry = entry?;
-            Ok(OsStr::from_bytes(entry.file_name().to_bytes()).to_owned())
-        };
-        let is_other = |name: &io::Result<OsString>| !matches!(name, Ok(name) if *name == *"." || *name == *"..");
-        Ok(entries.into_iter().map(name).filter(is_other))
+        names(openat(&self.0, ".", here, Mode::empty())?)
     }
 
     /// What is known of something in it; of a link, of the link itself.
-    pub(super) fn metadata(&self, name: &str) -> io::Result<Metadata> {
+    pub(crate) fn metadata(&self, name: &str) -> io::Result<Metadata> {
         File::from(self.at(name, OFlag::O_PATH)?).metadata()
     }
 
     /// A folder in it.
-    pub(in crate::datasets) fn folder(&self, name: &str) -> io::Result<Self> {
+    pub(crate) fn folder(&self, name: &str) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
         self.at(name, flags).map(Self)
     }
 
     /// A regular file in it, open for reading; a pipe does not block.
-    pub(in crate::datasets) fn file(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn file(&self, name: &str) -> io::Result<File> {
         regular(self.at(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?)
     }
 
     /// The same, open for writing.
-    pub(in crate::datasets) fn writable(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn writable(&self, name: &str) -> io::Result<File> {
         regular(self.at(name, OFlag::O_WRONLY | OFlag::O_NONBLOCK)?)
     }
 
@@ -72,12 +66,12 @@ impl AsFd for Beneath {
 }
 
 /// A regular file at a canonical path, open for reading.
-pub(super) fn file_at(path: &Path) -> io::Result<File> {
+pub(crate) fn file_at(path: &Path) -> io::Result<File> {
     regular(step_by_step(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?)
 }
 
 /// What is known of what stands at a canonical path.
-pub(super) fn metadata_at(path: &Path) -> io::Result<Metadata> {
+pub(crate) fn metadata_at(path: &Path) -> io::Result<Metadata> {
     File::from(step_by_step(path, OFlag::O_PATH)?).metadata()
 }
 
@@ -90,8 +84,40 @@ fn regular(opened: OwnedFd) -> io::Result<File> {
     }
 }
 
+/// The names in an open folder.
+pub(crate) fn names(
+    folder: OwnedFd,
+) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
+    let name = |entry: nix::Result<nix::dir::Entry>| {
+        let entry = entry?;
+        Ok(OsStr::from_bytes(entry.file_name().to_bytes()).to_owned())
+    };
+    let is_other =
+        |name: &io::Result<OsString>| !matches!(name, Ok(name) if *name == *"." || *name == *"..");
+    let entries = Dir::from_fd(folder)?;
+    Ok(entries.into_iter().map(name).filter(is_other))
+}
+
+/// Why a canonical path cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Astray {
+    /// What was a folder on the way when the path was found is none any more, or a link.
+    Changed,
+    /// Anything else.
+    Failed(Errno),
+}
+
+impl From<Astray> for io::Error {
+    fn from(astray: Astray) -> Self {
+        match astray {
+            Astray::Changed => Self::other("its path has just changed"),
+            Astray::Failed(error) => error.into(),
+        }
+    }
+}
+
 /// Opens a canonical path without following a link that has taken a place on it since.
-fn step_by_step(path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+pub(crate) fn step_by_step(path: &Path, flags: OFlag) -> Result<OwnedFd, Astray> {
     let step = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let enter = step | OFlag::O_PATH | OFlag::O_DIRECTORY;
     let names = path.components().filter_map(|part| match part {
@@ -100,19 +126,18 @@ fn step_by_step(path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
     });
     let mut names: Vec<&OsStr> = names.collect();
     let last = names.pop().unwrap_or_else(|| OsStr::new("."));
-    let mut folder = open("/", enter, Mode::empty())?;
+    let mut folder = open("/", enter, Mode::empty()).map_err(Astray::Failed)?;
     for name in names {
         folder = openat(&folder, name, enter, Mode::empty()).map_err(|error| match error {
-            // There was a folder when the path was found.
-            Errno::ENOTDIR | Errno::ELOOP => io::Error::other("its path has just changed"),
-            error => error.into(),
+            Errno::ENOTDIR | Errno::ELOOP => Astray::Changed,
+            error => Astray::Failed(error),
         })?;
     }
-    Ok(openat(&folder, last, step | flags, Mode::empty())?)
+    openat(&folder, last, step | flags, Mode::empty()).map_err(Astray::Failed)
 }
 
 /// One name, and none that leads up.
-pub(in crate::datasets) fn check(name: &str) -> io::Result<()> {
+pub(crate) fn check(name: &str) -> io::Result<()> {
     if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
         return Err(Errno::EINVAL.into());
     }
