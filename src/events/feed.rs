@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::DatabaseBackend;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -22,7 +23,7 @@ use super::postgres::Postgres;
 use super::ring::Ring;
 use super::sqlite::Sqlite;
 use super::topic::Topic;
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::entity::event_log;
 use crate::failure::Failure;
 
@@ -36,17 +37,30 @@ const CATCHING_UP: usize = 2;
 /// A feed that has not seen the log for so long does not know what happens.
 const STALE: Duration = Duration::from_secs(5);
 
+/// A question whether there is anything new, counted as such.
+async fn looking<T>(question: BoxFuture<'_, T>) -> T {
+    database::counted_to("labql_event_log_look_statements_total", question).await
+}
+
 /// What differs between the databases.
 pub(super) trait Backend: Send + Sync {
     /// How often to look, in case nothing wakes the reader.
     fn poll(&self) -> Duration;
-    /// How many statements a look costs that finds nothing.
-    fn statements_per_look(&self) -> u64;
-    /// Gives positions to events that are committed and have none: to all that were committed before this was called.
-    /// Says whether there were any.
-    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>>;
+    /// The events that are committed and have no position.
+    fn unnumbered(&self) -> BoxFuture<'_, Result<Option<Unnumbered>, Failure>>;
+    /// Gives positions to them: to all that were committed before they were looked for.
+    fn number(&self, unnumbered: Unnumbered) -> BoxFuture<'_, Result<(), Failure>>;
     /// Wakes the reader when another process has written; never ends.
     fn listen<'a>(&'a self, wake: &'a Notify) -> BoxFuture<'a, ()>;
+}
+
+/// Events without a position.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unnumbered {
+    /// The id of the first.
+    pub(super) oldest: i64,
+    /// The id of the last.
+    pub(super) newest: i64,
 }
 
 /// The live feed of a database. Clones share everything.
@@ -176,8 +190,10 @@ impl Feed {
 
     /// Reads what is new, and tells it.
     pub async fn look(&self) -> Result<(), Failure> {
-        self.0.backend.number().await?;
-        let state = self.state().await?;
+        if let Some(unnumbered) = looking(self.0.backend.unnumbered()).await? {
+            self.0.backend.number(unnumbered).await?;
+        }
+        let state = looking(self.state().boxed()).await?;
         if LogId::from_hex(&state.log) != Some(self.0.log) {
             return Err(Failure::internal(
                 "the database has another event log: start anew",
@@ -185,8 +201,6 @@ impl Feed {
         }
         let head = state.head;
         metrics::counter!("labql_event_log_looks_total").increment(1);
-        metrics::counter!("labql_event_log_look_statements_total")
-            .increment(self.0.backend.statements_per_look());
         let mut newest = self.newest();
         if head < newest {
             tracing::error!(head, newest, "the event log is shorter than it was");
@@ -262,7 +276,8 @@ impl Feed {
 
     /// The log, in which everything has its position that is committed.
     async fn numbered(&self) -> Result<event_log::Model, Failure> {
-        if self.0.backend.number().await? {
+        if let Some(unnumbered) = self.0.backend.unnumbered().await? {
+            self.0.backend.number(unnumbered).await?;
             self.wake();
         }
         self.state().await

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::feed::Backend;
+use super::feed::{Backend, Unnumbered};
 use crate::database::Database;
 use crate::failure::Failure;
 
@@ -100,28 +100,30 @@ impl Backend for Postgres {
         POLL
     }
 
-    fn statements_per_look(&self) -> u64 {
-        2
-    }
-
-    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
+    fn unnumbered(&self) -> BoxFuture<'_, Result<Option<Unnumbered>, Failure>> {
         async move {
-            let connection = self.database.write();
-            let unnumbered = Statement::from_string(DatabaseBackend::Postgres, UNNUMBERED);
-            let Some(row) = connection.query_one_raw(unnumbered).await? else {
-                return Ok(false);
+            let question = Statement::from_string(DatabaseBackend::Postgres, UNNUMBERED);
+            let Some(row) = self.database.write().query_one_raw(question).await? else {
+                return Ok(None);
             };
             let (oldest, newest): (Option<i64>, Option<i64>) =
                 (row.try_get("", "oldest")?, row.try_get("", "newest")?);
-            let (Some(oldest), Some(newest)) = (oldest, newest) else {
-                return Ok(false);
-            };
+            let both = oldest.zip(newest);
+            Ok(both.map(|(oldest, newest)| Unnumbered { oldest, newest }))
+        }
+        .boxed()
+    }
+
+    fn number(&self, unnumbered: Unnumbered) -> BoxFuture<'_, Result<(), Failure>> {
+        async move {
             // So many at most were there at first. What comes while they are numbered is left to whoever is woken by it:
             // this would not end while others write.
+            let Unnumbered { oldest, newest } = unnumbered;
             for _ in 0..=newest.saturating_sub(oldest) / BATCH {
+                let connection = self.database.write();
                 connection.execute_unprepared(&self.number).await?;
             }
-            Ok(true)
+            Ok(())
         }
         .boxed()
     }

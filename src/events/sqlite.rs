@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use super::feed::Backend;
+use super::feed::{Backend, Unnumbered};
 use crate::failure::Failure;
 
 /// Commits of other processes on the same file, such as an import, are noticed by looking.
@@ -21,12 +21,13 @@ impl Backend for Sqlite {
         POLL
     }
 
-    fn statements_per_look(&self) -> u64 {
-        1
+    // An event gets its position with its commit.
+    fn unnumbered(&self) -> BoxFuture<'_, Result<Option<Unnumbered>, Failure>> {
+        ready(Ok(None)).boxed()
     }
 
-    fn number(&self) -> BoxFuture<'_, Result<bool, Failure>> {
-        ready(Ok(false)).boxed()
+    fn number(&self, _unnumbered: Unnumbered) -> BoxFuture<'_, Result<(), Failure>> {
+        ready(Ok(())).boxed()
     }
 
     fn listen<'a>(&'a self, _wake: &'a Notify) -> BoxFuture<'a, ()> {
