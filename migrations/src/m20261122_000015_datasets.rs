@@ -1,5 +1,5 @@
 //! Base URIs, what users may do there, and the datasets below them. Grants named base URIs by their text so far; those that
-//! are named become base URIs.
+//! are named become base URIs. Overlays stand a value at a time, so that they have pages.
 //!
 //! What is unknown stands before all numbers in the orders by size and by number of items. These have columns of their own:
 //! SQLite finds the beginning of a page in an index over columns, and not in one over expressions.
@@ -106,11 +106,19 @@ CREATE TABLE dataset_item (
 ) {clustered};
 
 CREATE TABLE dataset_overlay (
+    id {id},
     dataset_id BIGINT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
     name {text} NOT NULL,
-    content {text} NOT NULL,
-    PRIMARY KEY (dataset_id, name)
+    value_count BIGINT NOT NULL,
+    UNIQUE (dataset_id, name)
 );
+
+CREATE TABLE dataset_overlay_value (
+    overlay_id BIGINT NOT NULL REFERENCES dataset_overlay (id) ON DELETE CASCADE,
+    identifier {text} NOT NULL,
+    value {text} NOT NULL,
+    PRIMARY KEY (overlay_id, identifier)
+) {clustered};
 
 CREATE TABLE dataset_change (
     id {id},
@@ -126,6 +134,7 @@ CREATE INDEX dataset_change_dataset ON dataset_change (dataset_id, id)
 
 const DOWN: &str = r"
 DROP TABLE dataset_change;
+DROP TABLE dataset_overlay_value;
 DROP TABLE dataset_overlay;
 DROP TABLE dataset_item;
 DROP TABLE dataset_tag;

@@ -1,73 +1,36 @@
-//! The tables of search alone, on both databases.
+//! Datasets that are found and nothing else, on both databases.
 
 use labql::datasets::document::Document;
 use labql::datasets::{mongo, text};
+use labql::entity::dataset;
+use migrations::{Migrator, MigratorTrait};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SimpleExpr};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, SqlxSqliteConnector,
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, EntityTrait,
+    IntoActiveModel, SqlxSqliteConnector,
 };
 
-const TABLES: &str = r"
-CREATE TABLE dataset (
-    id BIGINT PRIMARY KEY,
-    base_uri {text} NOT NULL,
-    uri {text} NOT NULL,
-    uuid {text} NOT NULL,
-    name {text} NOT NULL,
-    creator_username {text} NOT NULL,
-    created_at BIGINT NOT NULL,
-    frozen_at BIGINT NOT NULL,
-    item_count BIGINT,
-    size_bytes BIGINT,
-    hash_function {text},
-    manifest_version {text},
-    dtoolcore_version {text}
-);
-CREATE TABLE dataset_item (
-    dataset_id BIGINT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
-    identifier {text} NOT NULL,
-    relpath {text} NOT NULL,
-    hash {text} NOT NULL,
-    size_bytes BIGINT NOT NULL,
-    modified_at BIGINT NOT NULL,
-    PRIMARY KEY (dataset_id, identifier)
-);
-CREATE TABLE dataset_value (
-    dataset_id BIGINT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
-    path BIGINT NOT NULL,
-    node INTEGER NOT NULL,
-    last INTEGER NOT NULL,
-    kind SMALLINT NOT NULL,
-    is_element BOOLEAN NOT NULL,
-    number DOUBLE PRECISION NOT NULL,
-    head {text} NOT NULL,
-    rest {text} NOT NULL,
-    places {text} NOT NULL,
-    PRIMARY KEY (dataset_id, path, node)
-);
-CREATE INDEX dataset_value_value ON dataset_value (path, kind, number, head, dataset_id)";
+use crate::support::TestDatabase;
 
-const WORDS_POSTGRES: &[&str] = &[
-    "ALTER TABLE dataset ADD COLUMN words TSVECTOR NOT NULL DEFAULT ''",
-    "CREATE INDEX dataset_words ON dataset USING gin (words)",
-];
-const WORDS_SQLITE: &[&str] = &[
-    r#"CREATE VIRTUAL TABLE dataset_text
-       USING fts5(names, about, rest, content='', contentless_delete=1, tokenize="ascii tokenchars '_'")"#,
-    "CREATE TRIGGER dataset_text_goes_with_dataset AFTER DELETE ON dataset
-     BEGIN DELETE FROM dataset_text WHERE rowid = OLD.id; END",
-];
+/// The one row that all datasets refer to; they are found by the text of a base URI, and each has its own.
+const BASE_URI: i64 = 1;
 
 /// One of the databases with some datasets, whose ids are their places in a list, from 1.
 pub struct Store {
     pub connection: DatabaseConnection,
-    schema: Option<String>,
+    _database: Option<TestDatabase>,
 }
 
 impl Store {
     /// SQLite, and PostgreSQL where `LABQL_TEST_POSTGRES` names a server.
     pub async fn both() -> Vec<Self> {
+        let mut stores = vec![Self::sqlite().await];
+        stores.extend(Self::postgres().await);
+        stores
+    }
+
+    async fn sqlite() -> Self {
         let options = SqliteConnectOptions::new()
             .in_memory(true)
             .with_regexp()
@@ -79,41 +42,29 @@ impl Store {
             .connect_with(options)
             .await
             .unwrap();
-        let mut stores = vec![Self {
-            connection: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool),
-            schema: None,
-        }];
-        match std::env::var("LABQL_TEST_POSTGRES") {
-            Err(_) => println!("skipped: LABQL_TEST_POSTGRES names no PostgreSQL server"),
-            Ok(url) => {
-                static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-                let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                let schema = format!("finding_{}_{number}", std::process::id());
-                let mut options = sea_orm::ConnectOptions::new(url);
-                options.max_connections(1).sqlx_logging(false);
-                let connection = Database::connect(options).await.unwrap();
-                for statement in [
-                    format!("CREATE SCHEMA {schema}"),
-                    format!("SET search_path = {schema}"),
-                ] {
-                    connection.execute_unprepared(&statement).await.unwrap();
-                }
-                stores.push(Self {
-                    connection,
-                    schema: Some(schema),
-                });
-            }
-        }
-        for store in &stores {
-            let (text, finding) = match store.backend() {
-                DatabaseBackend::Postgres => ("TEXT COLLATE \"C\"", WORDS_POSTGRES),
-                _ => ("TEXT", WORDS_SQLITE),
-            };
-            for statement in TABLES.split(';').chain(finding.iter().copied()) {
-                store.run(&statement.replace("{text}", text)).await;
-            }
-        }
-        stores
+        Self::of(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), None).await
+    }
+
+    async fn postgres() -> Option<Self> {
+        let database = TestDatabase::create().await?;
+        let mut options = ConnectOptions::new(database.url());
+        options.max_connections(1).sqlx_logging(false);
+        let connection = Database::connect(options).await.unwrap();
+        Some(Self::of(connection, Some(database)).await)
+    }
+
+    /// Makes the tables.
+    async fn of(connection: DatabaseConnection, database: Option<TestDatabase>) -> Self {
+        Migrator::up(&connection, None).await.unwrap();
+        let store = Self {
+            connection,
+            _database: database,
+        };
+        let base_uri = format!(
+            "INSERT INTO base_uri (id, uri, created_at, dataset_count) VALUES ({BASE_URI}, 's3://all', 0, 0)"
+        );
+        store.run(&base_uri).await;
+        store
     }
 
     pub fn backend(&self) -> DatabaseBackend {
@@ -137,40 +88,28 @@ impl Store {
     pub async fn add(&self, id: i64, document: &Document) {
         let manifest = document.manifest.clone().unwrap_or_default();
         let frozen = document.frozen_at.unwrap_or_default();
-        let insert = Query::insert()
-            .into_table("dataset")
-            .columns([
-                "id",
-                "base_uri",
-                "uri",
-                "uuid",
-                "name",
-                "creator_username",
-                "created_at",
-                "frozen_at",
-                "item_count",
-                "size_bytes",
-                "hash_function",
-                "manifest_version",
-                "dtoolcore_version",
-            ])
-            .values_panic([
-                Expr::val(id),
-                Expr::val(document.base_uri.as_str()),
-                Expr::val(document.uri.as_str()),
-                Expr::val(document.uuid.as_str()),
-                Expr::val(document.name.as_str()),
-                Expr::val(document.creator_username.as_str()),
-                Expr::val(document.created_at.unwrap_or(frozen)),
-                Expr::val(frozen),
-                Expr::val(document.item_count),
-                Expr::val(document.size_bytes),
-                Expr::val(manifest.hash_function.clone()),
-                Expr::val(manifest.dtoolcore_version.clone()),
-                Expr::val(document.dtoolcore_version.clone()),
-            ])
-            .to_owned();
-        self.connection.execute(&insert).await.unwrap();
+        let row = dataset::Model {
+            id,
+            base_uri_id: BASE_URI,
+            base_uri: document.base_uri.clone(),
+            uri: document.uri.clone(),
+            uuid: document.uuid.clone(),
+            name: document.name.clone(),
+            creator_username: document.creator_username.clone(),
+            created_at: document.created_at.unwrap_or(frozen),
+            frozen_at: frozen,
+            item_count: document.item_count,
+            size_bytes: document.size_bytes,
+            manifest_count: manifest.item_count(),
+            hash_function: manifest.hash_function.clone(),
+            manifest_version: manifest.dtoolcore_version.clone(),
+            dtoolcore_version: document.dtoolcore_version.clone(),
+            ..dataset::Model::default()
+        };
+        dataset::Entity::insert(row.into_active_model())
+            .exec_without_returning(&self.connection)
+            .await
+            .unwrap();
         for item in manifest.items.chunks(500) {
             let mut insert = Query::insert();
             insert.into_table("dataset_item").columns([
@@ -227,8 +166,6 @@ impl Store {
     }
 
     pub async fn close(self) {
-        if let Some(schema) = &self.schema {
-            self.run(&format!("DROP SCHEMA {schema} CASCADE")).await;
-        }
+        self.connection.close().await.unwrap();
     }
 }
