@@ -1,9 +1,9 @@
 //! One step along links.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, JoinType, Order, Query};
+use sea_orm::sea_query::{Condition, Order};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::database::{Database, is_one_of, is_one_of_texts};
@@ -117,54 +117,4 @@ pub async fn by_uuids(
         found.entry(row.uuid.clone()).or_default().push(row);
     }
     Ok(ByUuid(found))
-}
-
-/// These columns of the datasets that were derived from each of these datasets, or from copies of it, and that this reader may
-/// see, by URI.
-pub async fn derivatives(
-    database: &Database,
-    reader: Reader,
-    datasets: &[i64],
-    columns: Columns<Model>,
-) -> Result<HashMap<i64, Vec<Arc<Model>>>, Failure> {
-    use dataset_link::Column::{DatasetId, Parent as OfParent};
-    let columns = columns.and(always());
-    let original = Alias::new("original");
-    let of = |column: Column| Expr::col((original.clone(), column));
-    let link = |column: dataset_link::Column| Expr::col((dataset_link::Entity, column));
-    let derived = |column: Column| Expr::col((Entity, column));
-    let mut query = Query::select();
-    query
-        .expr(of(Column::Id))
-        .exprs(columns.iter().map(derived))
-        .from_as(Entity, original.clone())
-        .join(
-            JoinType::InnerJoin,
-            dataset_link::Entity,
-            link(OfParent).equals((original.clone(), Column::Uuid)),
-        )
-        .join(
-            JoinType::InnerJoin,
-            Entity,
-            derived(Column::Id).equals((dataset_link::Entity, DatasetId)),
-        )
-        .and_where(is_one_of(
-            database,
-            (original.clone(), Column::Id),
-            datasets,
-        ))
-        .and_where(reader.may_see())
-        .order_by((Entity, Column::Uri), Order::Asc)
-        .limit(LIMIT);
-    let mut derivatives: HashMap<i64, Vec<Arc<Model>>> = HashMap::new();
-    // One that names its parent at several keys comes several times.
-    let mut seen = HashSet::new();
-    let rows = narrow::pairs::<Model>(database, &query, columns).await?;
-    check(rows.len())?;
-    for (dataset, row) in rows {
-        if seen.insert((dataset, row.id)) {
-            derivatives.entry(dataset).or_default().push(row);
-        }
-    }
-    Ok(derivatives)
 }

@@ -4,13 +4,13 @@
 pub mod base_uris;
 pub mod changes;
 pub mod content;
-pub mod copies;
 pub mod datasets;
 pub mod filter;
 pub mod groups;
 pub mod items;
 pub mod overlays;
 mod reader;
+pub mod related;
 
 pub use filter::DatasetFilter;
 pub use reader::Reader;

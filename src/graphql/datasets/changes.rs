@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use macros::row;
 
 use super::dataset::{Dataset, Person};
+use crate::auth::accounts;
 use crate::database::Database;
 use crate::datasets::read::changes;
-use crate::entity::dataset_change;
+use crate::entity::{dataset_change, user};
 use crate::failure::Failure;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
@@ -36,7 +37,10 @@ json_enums!(DatasetPart);
 
 /// A change that somebody made here of a dataset that is registered.
 #[derive(Clone)]
-pub struct DatasetChange(Arc<dataset_change::Model>);
+pub struct DatasetChange {
+    row: Arc<dataset_change::Model>,
+    changed_by: Option<Arc<user::Model>>,
+}
 
 connection!(
     DatasetChangeConnection,
@@ -52,24 +56,19 @@ impl DatasetChange {
     /// When.
     #[reads(ChangedAt)]
     fn changed_at(&self) -> Option<DateTime<Utc>> {
-        from_millis(self.0.changed_at)
+        from_millis(self.row.changed_at)
     }
 
     /// Who; null: the server itself, or somebody whose account is gone.
     #[reads(ChangedBy)]
-    async fn changed_by(
-        changes: &[DatasetChange],
-        ctx: &Context<'_>,
-    ) -> Result<impl Fn(&DatasetChange) -> Option<Person>> {
-        let users = changes.iter().filter_map(|it| it.0.changed_by);
-        let found = ctx.loaders()?.users().load_many(users).await?;
-        Ok(move |change: &DatasetChange| Some(Person::of(found.get(&change.0.changed_by?)?)))
+    fn changed_by(&self) -> Option<Person> {
+        self.changed_by.as_deref().map(Person::of)
     }
 
     /// What of it.
     #[reads(What)]
     fn part(&self) -> DatasetPart {
-        match self.0.what.as_str() {
+        match self.row.what.as_str() {
             "tags" => DatasetPart::Tags,
             "annotations" => DatasetPart::Annotations,
             _ => DatasetPart::Readme,
@@ -79,13 +78,13 @@ impl DatasetChange {
     /// What it was before: JSON as a text, of a README the text itself.
     #[reads(Before)]
     fn before(&self) -> &str {
-        &self.0.before
+        &self.row.before
     }
 
     /// What it became, in the same form.
     #[reads(After)]
     fn after(&self) -> &str {
-        &self.0.after
+        &self.row.after
     }
 }
 
@@ -114,13 +113,12 @@ pub(super) async fn changes(
     } else {
         None
     };
-    let slice = slice.map(DatasetChange);
     Ok(DatasetChangeConnection::new(slice, total, move |change| {
-        paging::encode_cursor(&ordering, &changes::key(&change.0))
+        paging::encode_cursor(&ordering, &changes::key(&change.row))
     }))
 }
 
-/// A page of the changes of datasets.
+/// A page of the changes of datasets, with who made them.
 #[derive(Clone, Hash, PartialEq, Eq)]
 struct ChangeList {
     columns: Columns<dataset_change::Model>,
@@ -128,14 +126,25 @@ struct ChangeList {
 }
 
 impl ChildList for ChangeList {
-    type Children = Slice<Arc<dataset_change::Model>>;
+    type Children = Slice<DatasetChange>;
 
     async fn load(
         &self,
         database: &Database,
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        changes::of_datasets(database, level.parents(), &self.page, self.columns).await
+        let (datasets, columns) = (level.parents(), self.columns);
+        let found = changes::of_datasets(database, datasets, &self.page, columns).await?;
+        // Where nobody asks who made them, that was not read, and nobody is looked for.
+        let rows = found.values().flat_map(|slice| &slice.rows);
+        let users = rows.filter_map(|row| row.changed_by);
+        let people = accounts::people(database, users).await?;
+        let change = |row: Arc<dataset_change::Model>| DatasetChange {
+            changed_by: row.changed_by.and_then(|user| people.get(&user).cloned()),
+            row,
+        };
+        let with_people = |(dataset, slice): (i64, Slice<_>)| (dataset, slice.map(change));
+        Ok(found.into_iter().map(with_people).collect())
     }
 }
 

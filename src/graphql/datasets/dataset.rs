@@ -1,6 +1,5 @@
 //! The type `Dataset`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Result};
@@ -11,20 +10,18 @@ use super::changes::{self, DatasetChangeConnection};
 use super::lineage::{self, DatasetLineage, LineageDirection, ParentDataset};
 use super::manifest::DatasetManifest;
 use super::overlay::{self, DatasetOverlay};
+use super::related;
 use super::signed::{self, DatasetSignedUrls};
 use crate::auth::accounts;
-use crate::database::Database;
-use crate::datasets::read::{Reader, copies};
+use crate::datasets::read::related::Relation;
 use crate::entity::{dataset, user};
-use crate::failure::Failure;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
 use crate::graphql::json_text::JsonText;
-use crate::graphql::level::{ChildList, Level};
+use crate::graphql::level::Level;
 use crate::graphql::number::int;
-use crate::graphql::rows::{Rows, columns};
-use crate::narrow::Columns;
+use crate::graphql::rows::Rows;
 use crate::time::{from_micros, from_millis};
 
 /// A dataset as dtool makes them: items that belong together, frozen, with a README, tags and annotations.
@@ -191,21 +188,7 @@ impl Dataset {
         datasets: &[Dataset],
         ctx: &Context<'_>,
     ) -> Result<impl Fn(&Dataset) -> Rows<Dataset>> {
-        let list = CopyList {
-            reader: Reader::of(ctx.viewer()?),
-            columns: columns::<Dataset, _>([ctx.field()]),
-        };
-        let levels = datasets.iter().map(|dataset| &dataset.level);
-        let found = Level::children_of_rows(levels, ctx.database()?, &list).await?;
-        let copies = |dataset: &Dataset| found.of(dataset.row.id).map_or(0, |(rows, _)| rows.len());
-        ctx.charge(datasets.iter().map(copies).sum())?;
-        Ok(move |dataset: &Dataset| match found.of(dataset.row.id) {
-            Some((rows, level)) => {
-                let copy = |row: &Arc<dataset::Model>| Dataset::on_level(Arc::clone(row), level);
-                rows.iter().map(copy).collect()
-            }
-            None => Rows::default(),
-        })
+        related::of_datasets(datasets, ctx, Relation::Copies).await
     }
 
     /// What is said of its items, by name.
@@ -243,7 +226,7 @@ impl Dataset {
         datasets: &[Dataset],
         ctx: &Context<'_>,
     ) -> Result<impl Fn(&Dataset) -> Rows<Dataset>> {
-        lineage::derivatives(datasets, ctx).await
+        related::of_datasets(datasets, ctx, Relation::Derivatives).await
     }
 
     /// What people changed of it here, the newest first; at most the last 100 changes are kept. A dataset that is read or
@@ -327,28 +310,5 @@ impl Person {
     /// The name to show.
     fn display_name(&self) -> Option<&str> {
         self.display_name.as_deref()
-    }
-}
-
-/// The copies of datasets.
-#[derive(Clone, Hash, PartialEq, Eq)]
-struct CopyList {
-    reader: Reader,
-    columns: Columns<dataset::Model>,
-}
-
-impl ChildList for CopyList {
-    type Children = (Vec<Arc<dataset::Model>>, Arc<Level>);
-
-    async fn load(
-        &self,
-        database: &Database,
-        level: &Level,
-    ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        let (reader, columns) = (self.reader, self.columns);
-        let found = copies::of_datasets(database, reader, level.parents(), columns).await?;
-        let copies = Level::of_rows(found.values().flatten().map(|row| row.id));
-        let with_level = |(id, rows)| (id, (rows, Arc::clone(&copies)));
-        Ok(found.into_iter().map(with_level).collect())
     }
 }

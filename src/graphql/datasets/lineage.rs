@@ -199,28 +199,6 @@ pub(super) async fn derived_from(
     })
 }
 
-/// `Dataset.derivatives`.
-pub(super) async fn derivatives(
-    datasets: &[Dataset],
-    ctx: &Context<'_>,
-) -> Result<impl Fn(&Dataset) -> Rows<Dataset> + use<>> {
-    let list = DerivativeList {
-        reader: Reader::of(ctx.viewer()?),
-        columns: columns::<Dataset, _>([ctx.field()]),
-    };
-    let levels = datasets.iter().map(Dataset::level);
-    let loaded = Level::children_of_rows(levels, ctx.database()?, &list).await?;
-    let number = |dataset: &Dataset| loaded.of(dataset.row.id).map_or(0, |(rows, _)| rows.len());
-    ctx.charge(datasets.iter().map(number).sum())?;
-    Ok(move |dataset: &Dataset| match loaded.of(dataset.row.id) {
-        Some((rows, level)) => {
-            let derived = |row: &Arc<dataset::Model>| Dataset::on_level(Arc::clone(row), level);
-            rows.iter().map(derived).collect()
-        }
-        None => Rows::default(),
-    })
-}
-
 /// `Dataset.lineage`.
 pub(super) async fn lineage(
     dataset: &Dataset,
@@ -279,29 +257,6 @@ impl ChildList for ParentList {
         let found = Found::load(database, self.reader, uuids, self.columns).await?;
         let with_found = |(id, parents)| (id, (parents, Arc::clone(&found)));
         Ok(parents.into_iter().map(with_found).collect())
-    }
-}
-
-/// What was derived from datasets.
-#[derive(Clone, Hash, PartialEq, Eq)]
-struct DerivativeList {
-    reader: Reader,
-    columns: Columns<dataset::Model>,
-}
-
-impl ChildList for DerivativeList {
-    type Children = (Vec<Arc<dataset::Model>>, Arc<Level>);
-
-    async fn load(
-        &self,
-        database: &Database,
-        level: &Level,
-    ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        let (reader, columns) = (self.reader, self.columns);
-        let found = read::derivatives(database, reader, level.parents(), columns).await?;
-        let derived = Level::of_rows(found.values().flatten().map(|row| row.id));
-        let with_level = |(id, rows)| (id, (rows, Arc::clone(&derived)));
-        Ok(found.into_iter().map(with_level).collect())
     }
 }
 

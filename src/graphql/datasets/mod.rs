@@ -10,6 +10,7 @@ mod manifest;
 mod mutation;
 mod overlay;
 mod query;
+mod related;
 mod signed;
 mod subscription;
 
