@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`words`] | a text as words: folded, split and stemmed |
 //! | [`index`] | the words of a dataset |
-//! | [`query`] | understands a search |
+//! | [`query`] | understands a search, and writes it for a database |
 //! | [`sqlite`], [`postgres`] | how each database stores words and finds them |
 //!
 //! Words are made here and nowhere else: both databases are given words that they have only to store and to compare, so that

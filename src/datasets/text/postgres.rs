@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::index::Indexed;
-use super::query::TextQuery;
+use super::query::{Language, TextQuery};
 use sea_orm::sea_query::{
     BinOper, CaseStatement, Expr, ExprTrait, Query, SelectStatement, SimpleExpr,
 };
@@ -16,9 +16,17 @@ use sea_orm::sea_query::{
 /// Where the words of a dataset are.
 pub const COLUMN: &str = "words";
 
+/// The language of `tsquery`.
+const TSQUERY: Language = Language {
+    and: " & ",
+    or: " | ",
+    and_not: " & !",
+    phrase,
+};
+
 /// The condition on rows of `dataset` that the search finds them.
 pub fn condition(query: &TextQuery) -> SimpleExpr {
-    matching(expression(query))
+    matching(query.expression(&TSQUERY))
 }
 
 /// The datasets that the search finds with their scores.
@@ -74,25 +82,6 @@ fn vector(indexed: &Indexed) -> String {
         .iter()
         .map(|(word, places)| format!("{}:{places}", lexeme(word)));
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// The search in the language of `tsquery`.
-fn expression(query: &TextQuery) -> String {
-    let wanted = if query.phrases.is_empty() {
-        either(query.words.iter().map(std::slice::from_ref))
-    } else {
-        let phrases = query.phrases.iter().map(|words| phrase(words));
-        phrases.collect::<Vec<_>>().join(" & ")
-    };
-    if query.without.is_empty() {
-        return wanted;
-    }
-    let without = either(query.without.iter().map(Vec::as_slice));
-    format!("({wanted}) & !({without})")
-}
-
-fn either<'a>(phrases: impl Iterator<Item = &'a [String]>) -> String {
-    phrases.map(phrase).collect::<Vec<_>>().join(" | ")
 }
 
 fn phrase(words: &[String]) -> String {

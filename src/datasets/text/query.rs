@@ -1,4 +1,4 @@
-//! Understands a search.
+//! Understands a search, and writes it for a database.
 
 use super::words::Words;
 
@@ -16,6 +16,25 @@ pub enum TextError {
     /// It has too many words.
     #[error("a search has at most {MOST_WORDS} words")]
     TooManyWords,
+}
+
+/// How a database wants a search to be written.
+pub(super) struct Language {
+    /// Between phrases that all have to be there.
+    pub and: &'static str,
+    /// Between phrases of which one has to be there.
+    pub or: &'static str,
+    /// Between what has to be there and what must not.
+    pub and_not: &'static str,
+    /// Words that follow each other.
+    pub phrase: fn(&[String]) -> String,
+}
+
+impl Language {
+    fn join<'a>(&self, phrases: impl Iterator<Item = &'a [String]>, operator: &str) -> String {
+        let phrases: Vec<String> = phrases.map(self.phrase).collect();
+        phrases.join(operator)
+    }
 }
 
 /// A search.
@@ -66,6 +85,20 @@ impl TextQuery {
     /// Whether it says nothing that a dataset could have.
     pub fn finds_nothing(&self) -> bool {
         self.words.is_empty() && self.phrases.is_empty()
+    }
+
+    /// The search in the language of a database.
+    pub(super) fn expression(&self, language: &Language) -> String {
+        let wanted = if self.phrases.is_empty() {
+            language.join(self.words.iter().map(std::slice::from_ref), language.or)
+        } else {
+            language.join(self.phrases.iter().map(Vec::as_slice), language.and)
+        };
+        if self.without.is_empty() {
+            return wanted;
+        }
+        let without = language.join(self.without.iter().map(Vec::as_slice), language.or);
+        format!("({wanted}){}({without})", language.and_not)
     }
 
     fn exclude(&mut self, words: Vec<(String, bool)>, quoted: bool) {

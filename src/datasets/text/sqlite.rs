@@ -5,10 +5,18 @@ use sea_orm::sea_query::{Alias, BinOper, Expr, ExprTrait, Query, SelectStatement
 use sea_orm::{DatabaseBackend, Statement};
 
 use super::index::{Indexed, Section};
-use super::query::TextQuery;
+use super::query::{Language, TextQuery};
 
 /// Stands between texts; no word is without a letter or a digit.
 const GAP: &str = "_";
+
+/// The language of FTS5.
+const FTS5: Language = Language {
+    and: " AND ",
+    or: " OR ",
+    and_not: " NOT ",
+    phrase,
+};
 
 /// The row ids of the datasets that the search finds.
 pub fn found(query: &TextQuery) -> SelectStatement {
@@ -16,13 +24,13 @@ pub fn found(query: &TextQuery) -> SelectStatement {
     select
         .column("rowid")
         .from("dataset_text")
-        .and_where(matching(expression(query)));
+        .and_where(matching(query.expression(&FTS5)));
     select
 }
 
 /// The datasets that the search finds with their scores.
 pub fn scores(query: &TextQuery) -> SelectStatement {
-    let all = std::iter::once(weighed(&expression(query), 0));
+    let all = std::iter::once(weighed(&query.expression(&FTS5), 0));
     let words = query.words.iter().flat_map(|word| {
         let word = phrase(std::slice::from_ref(word));
         [
@@ -65,25 +73,6 @@ pub fn replace(dataset_id: i64, indexed: &Indexed) -> [Statement; 2] {
 fn joined(section: &Section) -> String {
     let words = section.iter().map(|word| word.as_deref().unwrap_or(GAP));
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// The search in the language of FTS5.
-fn expression(query: &TextQuery) -> String {
-    let wanted = if query.phrases.is_empty() {
-        either(query.words.iter().map(std::slice::from_ref))
-    } else {
-        let phrases = query.phrases.iter().map(|words| phrase(words));
-        phrases.collect::<Vec<_>>().join(" AND ")
-    };
-    if query.without.is_empty() {
-        return wanted;
-    }
-    let without = either(query.without.iter().map(Vec::as_slice));
-    format!("({wanted}) NOT ({without})")
-}
-
-fn either<'a>(phrases: impl Iterator<Item = &'a [String]>) -> String {
-    phrases.map(phrase).collect::<Vec<_>>().join(" OR ")
 }
 
 /// Words hold no quotes.
