@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::database::Database;
 use crate::datasets::notifications::{Inbox, NotificationWork};
+use crate::datasets::readers::Storage;
 use crate::datasets::sync::Indexer;
 use crate::events::Feed;
 use crate::experiments::actions::{self, Actions};
@@ -25,6 +26,7 @@ pub async fn works(
     database: &Database,
     feed: &Feed,
     inbox: &Inbox,
+    storage: &Arc<Storage>,
 ) -> Result<Vec<Arc<dyn Work>>, Failure> {
     let mut works: Vec<Arc<dyn Work>> = Vec::new();
     let autosubmit = &config.autosubmit;
@@ -42,7 +44,7 @@ pub async fn works(
             indexer: Indexer {
                 database: database.clone(),
                 feed: feed.clone(),
-                storage: Arc::new(config.datasets.clone().into()),
+                storage: Arc::clone(storage),
             },
             inbox: inbox.clone(),
         }));

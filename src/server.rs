@@ -156,7 +156,8 @@ impl Server {
             .build()?;
         let (database, feed) = (&self.database, &self.services.feed);
         let works = if self.config.workers.enabled {
-            works(&self.config, database, feed, &self.inbox).await?
+            let storage = &self.services.storage;
+            works(&self.config, database, feed, &self.inbox, storage).await?
         } else {
             Vec::new()
         };

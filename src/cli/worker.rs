@@ -1,6 +1,7 @@
 //! `labql worker`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,8 @@ impl Worker {
         end_on_signal(stop.clone())?;
         let feed = Feed::open(database.clone()).await?;
         let inbox = Inbox::new(database.clone());
-        let works = works(&config, &database, &feed, &inbox).await?;
+        let storage = Arc::new(config.datasets.clone().into());
+        let works = works(&config, &database, &feed, &inbox, &storage).await?;
         for work in &works {
             say!("worker:     {} ({})", work.name(), work.schedule());
         }
