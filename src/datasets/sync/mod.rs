@@ -327,13 +327,9 @@ impl Indexer {
             .into_tuple()
             .all(self.database.read())
             .await?;
-        let known = rows.into_iter().map(|(uri, fingerprint, updated_at)| {
-            let mark = Mark {
-                fingerprint,
-                updated_at,
-            };
-            (uri, mark)
-        });
+        let known = rows
+            .into_iter()
+            .map(|(uri, fingerprint, updated_at)| (uri, Mark::new(fingerprint, updated_at)));
         Ok(known.collect())
     }
 }

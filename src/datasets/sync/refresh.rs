@@ -188,10 +188,8 @@ impl Indexer {
             .into_tuple()
             .one(self.database.read())
             .await?;
-        Ok(Before::of(row.map(|(fingerprint, updated_at)| Mark {
-            fingerprint,
-            updated_at,
-        })))
+        let mark = row.map(|(fingerprint, updated_at)| Mark::new(fingerprint, updated_at));
+        Ok(Before::of(mark))
     }
 }
 

@@ -1,6 +1,9 @@
 //! How a dataset stood in the register.
 
+use chrono::Utc;
+
 use crate::failure::{Failure, RejectionCode};
+use crate::time::Millis;
 
 /// How a dataset stood in the register when somebody began to look at it where it lies. What they saw is written only if it
 /// still stands so: else somebody has looked since, and may have seen something newer.
@@ -24,6 +27,21 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// By what a row says.
+    pub const fn new(fingerprint: Option<String>, updated_at: i64) -> Self {
+        Self {
+            fingerprint,
+            updated_at,
+        }
+    }
+
+    /// The time at which a row becomes another one, in milliseconds since 1970-01-01 UTC: no two states of a dataset have the
+    /// same.
+    pub(super) fn next(updated_at: Option<i64>) -> i64 {
+        let since = updated_at.map_or(0, |before| before.saturating_add(1));
+        Ord::max(Utc::now().millis(), since)
+    }
+
     /// Was it read in the state that has this fingerprint?
     pub fn has(&self, fingerprint: &str) -> bool {
         self.fingerprint.as_deref() == Some(fingerprint)

@@ -16,7 +16,6 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
     QueryFilter, QueryOrder, QuerySelect, Set,
@@ -28,7 +27,7 @@ use tokio::task::spawn_blocking;
 use super::derived::{self, Derived};
 use super::load::{self, parse};
 use super::store::{json, set_readme, update};
-use super::{Author, base_of, bulk, lock};
+use super::{Author, Mark, base_of, bulk, lock};
 use crate::database::Database;
 use crate::datasets::changes::{ChangeKind, event};
 use crate::datasets::document::{Readme, TOO_DEEP, is_shallow};
@@ -40,7 +39,6 @@ use crate::entity::dataset::{ActiveModel, Column, Entity, Model};
 use crate::entity::{base_uri_grant, dataset_change, dataset_tag};
 use crate::events;
 use crate::failure::{Failure, RejectionCode};
-use crate::time::Millis;
 
 /// How many tags or annotations a dataset may be given here.
 const MOST: usize = 1_000;
@@ -347,7 +345,7 @@ async fn register(
     if before == after {
         return Ok(false);
     }
-    let now = Utc::now().millis();
+    let now = Mark::next(Some(row.updated_at));
     let mut changed = ActiveModel {
         updated_at: Set(now),
         ..Default::default()

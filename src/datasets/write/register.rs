@@ -88,10 +88,11 @@ pub async fn delete(
         .filter(Column::BaseUriId.eq(base_uri))
         .one(&transaction)
         .await?;
-    before.check(found.as_ref().map(|row| Mark {
-        fingerprint: row.fingerprint.clone(),
-        updated_at: row.updated_at,
-    }))?;
+    before.check(
+        found
+            .as_ref()
+            .map(|row| Mark::new(row.fingerprint.clone(), row.updated_at)),
+    )?;
     let Some(row) = found else {
         return Ok(false);
     };
