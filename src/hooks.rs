@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -27,7 +27,7 @@ use serde_json::json;
 use crate::datasets::notifications::{self, Inbox, Message, Noted, Record, Webhook};
 use crate::datasets::readers::{DatasetUri, Place, Storage};
 use crate::graphql::error::ErrorCode;
-use crate::http::{HttpState, failed, read_body, refusal};
+use crate::http::{self, HttpState, failed, read_body, refusal};
 use crate::links;
 
 /// How many of the events that are refused are told of.
@@ -205,12 +205,7 @@ fn bad_input(message: impl Into<String>) -> Response {
 }
 
 fn busy() -> Response {
-    let message = "too many datasets wait to be read: try again later";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    let mut refused = refusal(status, ErrorCode::Unavailable, message);
-    let headers = refused.headers_mut();
-    headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-    refused
+    http::busy("too many datasets wait to be read: try again later")
 }
 
 /// Who tells gets an answer, and administrators a line in the log.

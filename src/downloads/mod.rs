@@ -22,7 +22,7 @@ use axum::Router;
 use axum::extract::{FromRef, RawQuery, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, RANGE, RETRY_AFTER,
+    ETAG, RANGE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -36,7 +36,7 @@ use self::conditions::Verdict;
 use self::range::Range;
 use crate::graphql::context::Services;
 use crate::graphql::error::ErrorCode;
-use crate::http::{Authenticated, HttpState, failed, refusal};
+use crate::http::{Authenticated, HttpState, busy, failed, refusal};
 use crate::links;
 
 /// Files that are sent at once; each holds a file descriptor and a piece of its content.
@@ -201,14 +201,8 @@ fn text(value: &str) -> HeaderValue {
 }
 
 fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Response> {
-    Arc::clone(places).try_acquire_owned().map_err(|_full| {
-        let message = "too many files are being sent: try again later";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        let mut refused = refusal(status, ErrorCode::Unavailable, message);
-        let headers = refused.headers_mut();
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        refused
-    })
+    let place = Arc::clone(places).try_acquire_owned();
+    place.map_err(|_full| busy("too many files are being sent: try again later"))
 }
 
 fn no_file() -> Response {

@@ -24,12 +24,12 @@ use axum::{
     http::{
         Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
         header::{
-            ACCEPT_RANGES, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-            X_FRAME_OPTIONS,
+            ACCEPT_RANGES, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER,
+            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{any, get},
 };
 use tower::ServiceBuilder;
@@ -101,9 +101,20 @@ pub fn fault(inside: impl std::fmt::Display) -> Response {
     )
 }
 
+/// As [`refusal`], for what has no place just now; the client may try again after some seconds.
+pub fn busy(message: &str) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let refused = refusal(status, ErrorCode::Unavailable, message);
+    ([(RETRY_AFTER, "5")], refused).into_response()
+}
+
 /// As [`refusal`], for what the database did not do.
 pub fn failed(failure: Failure) -> Response {
     match failure {
+        Failure::TooSlow(inside) => {
+            tracing::warn!(error = inside, "a statement was stopped");
+            busy("the database took too long")
+        }
         Failure::Unavailable(inside) | Failure::Unwritable(inside) => {
             tracing::error!(error = inside, "the database cannot be reached");
             let message = "the database cannot be reached just now";
