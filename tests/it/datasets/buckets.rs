@@ -43,7 +43,7 @@ async fn odd_keys_and_deleted_datasets() {
     let items = |dataset: &Value| {
         dataset["manifest"]["items"]
             .as_object()
-            .map_or(0, |it| it.len())
+            .map_or(0, serde_json::Map::len)
     };
     let with_items = told.iter().find(|dataset| items(dataset) > 0);
     let with_items = with_items.expect("a dataset with items");

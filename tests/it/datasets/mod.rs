@@ -186,6 +186,16 @@ impl Register {
     }
 }
 
+/// Of what a dataset is told that a socket has heard, and what of it.
+pub fn kind_and_uri(heard: &Value) -> (String, String) {
+    let update = &heard["payload"]["data"]["datasetUpdates"];
+    let text = |value: &Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => panic!("{heard}"),
+    };
+    (text(&update["kind"]), text(&update["dataset"]["uri"]))
+}
+
 /// A text of each object of a list.
 pub fn texts(list: &Value, name: &str) -> Vec<String> {
     let list = list.as_array().expect("a list");

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::folder::{BASE, Folder};
-use super::{Register, info, texts};
+use super::{Register, info, kind_and_uri, texts};
 use crate::support::{Lab, Socket};
 
 on_both_databases!(
@@ -84,18 +84,11 @@ async fn told(register: &Register, last: &str) -> Vec<(String, String)> {
     let mut told = Vec::new();
     loop {
         let heard = socket.hear().await;
-        let update = &heard["payload"]["data"]["datasetUpdates"];
-        let text = |value: &Value| {
-            value
-                .as_str()
-                .unwrap_or_else(|| panic!("{heard}"))
-                .to_owned()
-        };
-        let uri = text(&update["dataset"]["uri"]);
+        let (kind, uri) = kind_and_uri(&heard);
         if uri == last {
             return told;
         }
-        told.push((text(&update["kind"]), uri));
+        told.push((kind, uri));
     }
 }
 

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::super::Register;
+use super::super::{Register, kind_and_uri};
 use super::{ADMIN, OPEN, USERS, World, described};
 use crate::support::Socket;
 
@@ -41,14 +41,7 @@ async fn cursor(register: &Register) -> Value {
 async fn next(world: &World, user: &'static str, socket: &mut Socket) -> (String, String) {
     let heard = socket.hear().await;
     world.model.check(user, "", &heard.to_string());
-    let update = &heard["payload"]["data"]["datasetUpdates"];
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .unwrap_or_else(|| panic!("{heard}"))
-            .to_owned()
-    };
-    (text(&update["kind"]), text(&update["dataset"]["uri"]))
+    kind_and_uri(&heard)
 }
 
 impl Listeners {
