@@ -36,6 +36,7 @@ pub mod paging;
 pub mod pattern;
 pub mod server;
 pub mod telemetry;
+mod text;
 pub mod time;
 pub mod workers;
 pub mod yaml;

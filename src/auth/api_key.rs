@@ -25,13 +25,7 @@ pub(super) fn digest(key: &str) -> Digest {
 
 /// What is kept of a key: SHA-256, hexadecimal.
 pub fn hash(key: &str) -> String {
-    use std::fmt::Write;
-    digest(key)
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex::encode(digest(key))
 }
 
 /// 256 random bits in base64url.

@@ -10,6 +10,7 @@ use super::query::{Condition, Kind, Literal, Query, Relation, Test};
 use super::regex::Pattern;
 use super::values;
 use super::weight::Weight;
+use crate::text::without_zero;
 
 /// How deep conditions may be nested.
 const DEEPEST: usize = 20;
@@ -350,7 +351,7 @@ impl Parser {
             Value::Null => Literal::Null,
             Value::Bool(is) => Literal::Bool(*is),
             Value::Number(number) => Literal::Number(values::plain(number)),
-            Value::String(text) => Literal::Text(values::clean(text)),
+            Value::String(text) => Literal::Text(without_zero(text)),
             Value::Array(_) => Literal::Composite(Kind::Array, values::digest(value)),
             Value::Object(_) => Literal::Composite(Kind::Document, values::digest(value)),
         })

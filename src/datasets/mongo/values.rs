@@ -12,6 +12,7 @@ use super::path::{self, NESTED};
 use super::query::Kind;
 use crate::database::MOST_BINDS;
 use crate::datasets::document::Document;
+use crate::text::without_zero;
 
 /// The most rows of a dataset.
 pub const MOST_ROWS: usize = 10_000;
@@ -122,20 +123,12 @@ pub fn flatten(document: &Document) -> Flattened {
 
 /// What arrays and documents are compared by: equal values have equal digests.
 pub fn digest(value: &Value) -> String {
-    hex(&hash(value))
+    head(&hash(value))
 }
 
-fn hex(hash: &Hash) -> String {
-    hash.iter().take(16).fold(String::new(), |mut text, byte| {
-        use std::fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// A text as it is stored and looked for: without NUL, which PostgreSQL cannot store.
-pub fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+/// The first half, hexadecimal.
+fn head(hash: &Hash) -> String {
+    hex::encode(&hash[..16])
 }
 
 /// A text as its beginning and its rest.
@@ -192,7 +185,7 @@ impl Rows {
         if let Some(row) = self.list.get_mut(place) {
             row.last = last;
             if is_composite {
-                row.head = hex(&hash);
+                row.head = head(&hash);
             }
         }
         hash
@@ -235,7 +228,7 @@ impl Rows {
         }
         let kept = text.get(..room).unwrap_or(text);
         self.text += kept.len();
-        clean(kept)
+        without_zero(kept)
     }
 }
 
@@ -302,7 +295,7 @@ fn of_object(mut fields: Vec<(&String, Hash)>) -> Hash {
     let mut hasher = Sha256::new();
     hasher.update(b"o");
     for (key, field) in fields {
-        hasher.update(Sha256::digest(clean(key).as_bytes()));
+        hasher.update(Sha256::digest(without_zero(key).as_bytes()));
         hasher.update(field);
     }
     hasher.finalize().into()
@@ -318,7 +311,7 @@ fn of_scalar(value: &Value) -> Hash {
         }
         Value::String(text) => {
             hasher.update(b"t");
-            hasher.update(clean(text).as_bytes());
+            hasher.update(without_zero(text).as_bytes());
         }
         _ => hasher.update(b"n"),
     }

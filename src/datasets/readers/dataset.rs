@@ -1,7 +1,6 @@
 //! One dataset: whether it has changed, and what it is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -87,11 +86,7 @@ impl Survey {
             hash.update(time.timestamp_subsec_nanos().to_be_bytes());
             hash.update(file.e_tag.as_deref().unwrap_or_default());
         }
-        hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::encode(hash.finalize())
     }
 
     /// The source of a problem with a file.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::base_uri::UriError;
+use crate::text::shorten;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -179,16 +180,3 @@ impl fmt::Display for Problem {
 /// The longest message, and the longest source, in characters.
 const MAX_MESSAGE: usize = 300;
 const MAX_SOURCE: usize = 1500;
-
-/// The beginning of a text, without control characters.
-fn shorten(text: &str, most: usize) -> String {
-    let mut short: String = text
-        .chars()
-        .take(most)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    if text.chars().nth(most).is_some() {
-        short.push('…');
-    }
-    short
-}

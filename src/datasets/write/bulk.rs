@@ -5,6 +5,7 @@ use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement, Value};
 
 use crate::datasets::document::{Item, Overlay};
+use crate::text::without_zero;
 
 /// How many rows one statement inserts.
 const CHUNK: usize = 5_000;
@@ -128,9 +129,4 @@ fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Value {
 fn numbers(numbers: impl Iterator<Item = i64>) -> Value {
     let numbers = numbers.map(Value::from).collect();
     Value::Array(ArrayType::BigInt, Some(Box::new(numbers)))
-}
-
-/// PostgreSQL stores no zero bytes.
-pub fn without_zero(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

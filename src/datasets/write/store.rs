@@ -1,13 +1,12 @@
 //! Writing a dataset with all that belongs to it.
 
-use chrono::Utc;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoIden, Query, SimpleExpr};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
     IntoActiveModel, Iterable, NotSet, QueryFilter, QuerySelect, Set,
 };
 
-use super::bulk::{self, without_zero};
+use super::bulk;
 use super::derived::{self, Derived};
 use super::{Before, Mark};
 use crate::datasets::document::{Document, Manifest, Readme};
@@ -15,7 +14,7 @@ use crate::datasets::text;
 use crate::entity::dataset::{ActiveModel, Column, Entity, Model};
 use crate::entity::{base_uri, dataset_item, dataset_overlay, dataset_tag};
 use crate::failure::Failure;
-use crate::time::Millis;
+use crate::text::without_zero;
 
 /// A dataset that was written.
 #[derive(Clone, Debug)]
@@ -57,13 +56,10 @@ pub async fn store(
         .into_tuple()
         .one(transaction)
         .await?;
-    let mark = known.clone().map(|(.., fingerprint, updated_at)| Mark {
-        fingerprint,
-        updated_at,
-    });
-    // Two states of it never have the same time.
-    let since = mark.as_ref().map_or(0, |mark| mark.updated_at + 1);
-    let now = Ord::max(Utc::now().millis(), since);
+    let mark = known
+        .clone()
+        .map(|(.., fingerprint, updated_at)| Mark::new(fingerprint, updated_at));
+    let now = Mark::next(mark.as_ref().map(|mark| mark.updated_at));
     before.check(mark)?;
     let known = known.map(|(id, base_uri, ..)| (id, base_uri));
     // A dataset is what its URI without the last part says; two texts of one base URI there are not.

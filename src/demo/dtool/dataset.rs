@@ -1,6 +1,5 @@
 //! One dataset: its parts, and where dtool puts them.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, Duration, Utc};
@@ -63,7 +62,7 @@ pub(super) struct Item {
 impl Item {
     /// The SHA-1 of its path, by which dtool names it.
     fn identifier(&self) -> String {
-        hexadecimal(&Sha1::digest(&self.relpath))
+        hex::encode(Sha1::digest(&self.relpath))
     }
 }
 
@@ -146,7 +145,7 @@ impl Dataset {
     fn manifest(&self, modified_at: DateTime<Utc>) -> Value {
         let items = self.items.iter().map(|item| {
             let of_item = json!({
-                "hash": hexadecimal(&Md5::digest(&item.content)),
+                "hash": hex::encode(Md5::digest(&item.content)),
                 "relpath": item.relpath,
                 "size_in_bytes": item.content.len(),
                 "utc_timestamp": seconds(modified_at),
@@ -170,14 +169,6 @@ impl Dataset {
         }
         all
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // A text always takes more.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Seconds since 1970-01-01 UTC, as Python's clock tells them.

@@ -240,11 +240,7 @@ pub fn key<'a>(layout: Layout, shape: &Shape, names: impl Iterator<Item = &'a st
         hash.update([0]);
     }
     hash.update(layout.engine());
-    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-        use std::fmt::Write;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(hash.finalize())
 }
 
 /// Draws a shape. Takes up to some seconds for tens of thousands of jobs.

@@ -53,6 +53,8 @@ pub use wrappers::{WrapperRecord, Wrappers, read_wrappers};
 
 use std::{fmt, io};
 
+use crate::text::shorten;
+
 /// Why a source could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -266,19 +268,6 @@ impl RowProblems {
 /// The longest message, and the longest path beside it, in characters.
 const MAX_MESSAGE: usize = 300;
 const MAX_SOURCE: usize = 255;
-
-/// The beginning of a text, without control characters.
-fn shorten(text: &str, most: usize) -> String {
-    let mut short: String = text
-        .chars()
-        .take(most)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    if text.chars().nth(most).is_some() {
-        short.push('…');
-    }
-    short
-}
 
 /// The longest name of a job or wrapper, in bytes: Autosubmit names files after them, and Linux ends there.
 pub const MAX_NAME: usize = 255;

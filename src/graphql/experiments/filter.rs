@@ -11,6 +11,7 @@ use crate::experiments::read::experiments as experiments_read;
 use crate::experiments::read::jobs as jobs_read;
 use crate::failure::Failure;
 use crate::pattern::Pattern;
+use crate::text::without_zero;
 use crate::time::Millis;
 
 /// How many values a list in a filter holds at most.
@@ -109,8 +110,8 @@ impl TryFrom<JobFilter> for jobs_read::JobFilter {
                 .map(|name| Pattern::part("name", &name))
                 .transpose()?,
             statuses: values("statuses", filter.statuses, Into::into)?,
-            sections: values("sections", filter.sections, without_zero)?,
-            members: values("members", filter.members, without_zero)?,
+            sections: values("sections", filter.sections, |text| without_zero(&text))?,
+            members: values("members", filter.members, |text| without_zero(&text))?,
             chunks: values("chunks", filter.chunks, Into::into)?,
             dates: values("dates", filter.dates, |date| date.millis())?,
         })
@@ -132,15 +133,6 @@ fn values<A, B>(
         ));
     }
     Ok(Some(values.into_iter().map(convert).collect()))
-}
-
-/// PostgreSQL refuses zero bytes; no text that is stored has one.
-fn without_zero(text: String) -> String {
-    if text.contains('\0') {
-        text.replace('\0', "\u{fffd}")
-    } else {
-        text
-    }
 }
 
 /// An order of jobs.
