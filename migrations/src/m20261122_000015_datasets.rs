@@ -87,6 +87,7 @@ CREATE INDEX dataset_of_base_uri_size ON dataset (base_uri, size_order, uri);
 CREATE INDEX dataset_of_base_uri_items ON dataset (base_uri, items_order, uri);
 CREATE INDEX dataset_of_base_uri_creator ON dataset (base_uri, creator_username, uri);
 CREATE INDEX dataset_sums ON dataset (base_uri_id, creator_username, base_uri, size_bytes);
+CREATE INDEX dataset_known ON dataset (base_uri_id, uri, fingerprint, updated_at);
 
 CREATE TABLE dataset_tag (
     dataset_id BIGINT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
@@ -129,7 +130,8 @@ CREATE TABLE dataset_change (
     before {text} NOT NULL,
     after {text} NOT NULL
 );
-CREATE INDEX dataset_change_dataset ON dataset_change (dataset_id, id)
+CREATE INDEX dataset_change_dataset ON dataset_change (dataset_id, id);
+CREATE INDEX dataset_change_changed_by ON dataset_change (changed_by)
 ";
 
 const DOWN: &str = r"

@@ -30,6 +30,7 @@ mod downloads;
 mod engine;
 mod feed;
 mod finding;
+mod foreign_keys;
 mod goldens;
 mod graph;
 mod limits;

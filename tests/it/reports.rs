@@ -187,15 +187,7 @@ async fn reports_that_meet_share_a_transaction(mut lab: Lab) {
     let [commands, commits] = ["group_commit_commands", "group_commits"]
         .map(|name| format!("labql_{name}_total{{of=\"run_reports\"}}"));
     let names = [commands.as_str(), commits.as_str()];
-    let statements = async || {
-        let names = [
-            "labql_sql_statements_total",
-            "labql_event_log_look_statements_total",
-        ];
-        let [all, looks] = server.counters(names).await;
-        all - looks
-    };
-    let before = statements().await;
+    let before = server.statements().await;
 
     // The first transaction has to wait for this one, and all others for the first.
     let database = lab.database().await;
@@ -226,7 +218,7 @@ async fn reports_that_meet_share_a_transaction(mut lab: Lab) {
     }
     assert_eq!(server.counters(names).await, [AT_ONCE, 2]);
     // A statement each for who asks at most, and few for all together.
-    let cost = statements().await - before;
+    let cost = server.statements().await - before;
     assert!(cost <= AT_ONCE + 30, "{cost} statements");
 
     // All are in the log, each once.

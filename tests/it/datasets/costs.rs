@@ -84,7 +84,11 @@ async fn statements_do_not_grow_with_the_answer(lab: Lab) {
         let variables = json!({ "input": input });
         let body =
             json!({ "query": OPERATIONS, "operationName": operation, "variables": variables });
-        cost(&register.server, &body).await.0
+        let before = register.server.statements().await;
+        let (_, answer) = register.server.send(body).await;
+        let after = register.server.statements().await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        after - before
     };
     let mut sent = info("s3://a", "n1", 1);
     let small = mutation("RegisterDataset", json!({ "info": sent })).await;
@@ -92,7 +96,8 @@ async fn statements_do_not_grow_with_the_answer(lab: Lab) {
     let item = items.values().next().cloned().expect("an item");
     items.extend((0..400).map(|number| (format!("{number:040}"), item.clone())));
     let large = mutation("RegisterDataset", json!({ "info": sent })).await;
-    assert_eq!(small, large);
+    // An event may get its position meanwhile.
+    assert!((small - large).abs() <= 1, "{small} {large}");
     assert!(large <= 25, "{large}");
     let deleted = mutation("DeleteDataset", json!({ "uri": "s3://a/n1" })).await;
     assert!(deleted <= 10, "{deleted}");

@@ -15,9 +15,11 @@ use labql::paging::{KeyValue, Page};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
+use super::folder::{BASE, Folder};
+use super::{ADMIN, info, kind_and_uri};
 use crate::statements::cost;
 use crate::support::plans::{Plan, Watch, steps};
-use crate::support::{Lab, Server};
+use crate::support::{Lab, Server, Socket};
 
 on_both_databases!(operations_on_many_datasets);
 
@@ -56,6 +58,10 @@ struct Many {
 impl Many {
     async fn open(mut lab: Lab) -> Self {
         let plan = many();
+        let folder = Folder::of(&mut lab);
+        for name in ["one", "two"] {
+            folder.dataset(name);
+        }
         let watch = Watch::set(&mut lab);
         for user in USERS {
             lab.done(&["user", "add", user, "--no-password"]);
@@ -89,8 +95,14 @@ impl Many {
         let body = Self::body(operation, variables);
         let (plans, data) = self.watch.plans(&self.server, &body).await;
         assert!(!plans.is_empty(), "{operation}: no statement was told");
-        for plan in &plans {
-            let what = || format!("{operation} {variables}\n{}\n{}", plan.sql, plan.told);
+        self.judge(may, &plans, &format!("{operation} {variables}"));
+        (plans, data)
+    }
+
+    /// Statements do what they may.
+    fn judge(&self, may: May, plans: &[Plan], of: &str) {
+        for plan in plans {
+            let what = || format!("{of}\n{}\n{}", plan.sql, plan.told);
             let sums = match may {
                 May::Find => false,
                 May::Begin => plan.sql.contains("COUNT("),
@@ -103,7 +115,20 @@ impl Many {
                 format!("an index is read from its start: {}", what())
             });
         }
-        (plans, data)
+    }
+
+    /// A command, which finds what it changes, in so many statements at most; its event is one of them, or two.
+    async fn command(&self, operation: &str, input: Value, most: i64) {
+        let variables = json!({ "input": input });
+        let before = self.server.statements().await;
+        let (_, data) = self.asked(May::Find, operation, &variables).await;
+        let count = self.server.statements().await - before;
+        self.check(count <= most, || {
+            format!("{count} statements, at most {most}: {operation} {variables}")
+        });
+        let answer = data.as_object().and_then(|data| data.values().next());
+        let errors = answer.map(|answer| answer["errors"].clone());
+        assert_eq!(errors, Some(json!([])), "{operation} {data}");
     }
 
     /// Asked, and for how many statements.
@@ -136,6 +161,7 @@ async fn operations_on_many_datasets(lab: Lab) {
     filters(&many).await;
     single_ones(&many).await;
     sums(&many).await;
+    let many = commands(many).await;
     let faults = many.faults.take();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
@@ -344,4 +370,53 @@ async fn sums(many: &Many) {
     let filter = json!({ "tags": [format!("batch-{}", many.plan.datasets / 100)] });
     let variables = json!({ "by": ["creatorUsername"], "filter": filter });
     many.costs(May::Find, "DatasetGroups", variables, 1).await;
+}
+
+/// Commands find what they change, and so does who listens, however much there is beside it.
+async fn commands(mut many: Many) -> Many {
+    let large = BASE_URIS[0].0;
+    let token = many.server.token().to_owned();
+    many.lab
+        .done(&["user", "add", ADMIN, "--admin", "--no-password"]);
+    let admin = many.lab.token(ADMIN);
+    many.server = many.server.signed_in(&admin);
+    let query =
+        "mutation($uri: String!) { registerBaseUri(input: { uri: $uri }) { errors { message } } }";
+    many.server.data(query, json!({ "uri": BASE })).await;
+    for base_uri in [large, BASE] {
+        let input = json!({
+            "username": USERS[0], "baseUri": base_uri, "canSearch": true, "canRegister": true,
+        });
+        many.command("GrantBaseUri", input, 9).await;
+    }
+    let cursor = many.server.data("{ eventCursor }", json!({})).await["eventCursor"].take();
+    many.server = many.server.signed_in(&token);
+
+    // New ones, then unchanged ones.
+    for most in [40, 8] {
+        many.command("IndexBaseUri", json!({ "uri": BASE }), most)
+            .await;
+    }
+    let sent = info(large, "registered", 1);
+    many.command("RegisterDataset", json!({ "info": sent }), 18)
+        .await;
+
+    let then = Watch::now(&many.server);
+    let mut socket = Socket::signed_in(&many.server, &token).await;
+    let payload = json!({
+        "query": OPERATIONS,
+        "operationName": "DatasetUpdates",
+        "variables": { "after": cursor, "filter": { "baseUris": [large] } },
+    });
+    socket
+        .say(json!({ "type": "subscribe", "id": "1", "payload": payload }))
+        .await;
+    assert_eq!(kind_and_uri(&socket.hear().await).1, sent["uri"]);
+    let plans = many.watch.since(&many.server, then);
+    assert!(!plans.is_empty(), "who listens is told without a question");
+    many.judge(May::Find, &plans, "DatasetUpdates");
+
+    many.command("DeleteDataset", json!({ "uri": sent["uri"] }), 10)
+        .await;
+    many
 }

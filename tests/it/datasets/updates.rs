@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADMIN, Register, info};
+use super::{ADMIN, Register, info, kind_and_uri};
 use crate::support::{Lab, Socket};
 
 on_both_databases!(
@@ -36,15 +36,7 @@ impl Register {
 
 /// Kind and URI of the next update.
 pub async fn heard(socket: &mut Socket) -> (String, String) {
-    let message = socket.hear().await;
-    let update = &message["payload"]["data"]["datasetUpdates"];
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .unwrap_or_else(|| panic!("{message}"))
-            .to_owned()
-    };
-    (text(&update["kind"]), text(&update["dataset"]["uri"]))
+    kind_and_uri(&socket.hear().await)
 }
 
 pub fn told(kind: &str, uri: &str) -> (String, String) {

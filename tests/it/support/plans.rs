@@ -82,11 +82,21 @@ impl Watch {
 
     /// The plans of the statements about datasets, experiments and jobs that an operation sent, and its data.
     pub async fn plans(&self, server: &Server, body: &Value) -> (Vec<Plan>, Value) {
-        let before = server.log().len();
+        let before = Self::now(server);
         let (status, mut answer) = server.send(body.clone()).await;
         assert!(status == 200 && answer.get("errors").is_none(), "{answer}");
+        (self.since(server, before), answer["data"].take())
+    }
+
+    /// The place to follow the server from: [`Self::since`].
+    pub fn now(server: &Server) -> usize {
+        server.log().len()
+    }
+
+    /// The plans of what a server has sent since then.
+    pub fn since(&self, server: &Server, then: usize) -> Vec<Plan> {
         let log = server.log();
-        let lines = log[before..].lines();
+        let lines = log[then..].lines();
         let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let plans = events.filter_map(|event| match &self.file {
             None => told_by_postgres(&event),
@@ -95,10 +105,7 @@ impl Watch {
                 Some(asked_of_sqlite(&open(file), sql))
             }
         });
-        (
-            plans.filter(|plan| !is_of_the_feed(&plan.sql)).collect(),
-            answer["data"].take(),
-        )
+        plans.filter(|plan| !is_of_the_feed(&plan.sql)).collect()
     }
 }
 
@@ -173,7 +180,11 @@ fn asked_of_sqlite(database: &Connection, sql: &str) -> Plan {
             continue;
         };
         let (table, how) = scan.split_once(' ').unwrap_or((scan, ""));
-        if SMALL.contains(&table) || scan.starts_with('(') || scan.contains("CONSTANT ROW") {
+        if SMALL.contains(&table)
+            || scan.starts_with('(')
+            || scan.contains("CONSTANT ROW")
+            || scan.contains("VALUES CLAUSE")
+        {
             continue;
         }
         if how.contains("VIRTUAL TABLE") {

@@ -155,6 +155,16 @@ impl Server {
         })
     }
 
+    /// How many statements it has sent so far, but for its looks whether there are new events.
+    pub async fn statements(&self) -> i64 {
+        let names = [
+            "labql_sql_statements_total",
+            "labql_event_log_look_statements_total",
+        ];
+        let [all, looks] = self.counters(names).await;
+        all - looks
+    }
+
     /// Takes it away without a word.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("its end");
