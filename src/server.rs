@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::authenticator::Guard;
+use crate::auth::people::People;
 use crate::auth::token::TokenKeys;
 use crate::background::{Background, works};
 use crate::config::Config;
@@ -106,6 +107,7 @@ impl Server {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &config.actions, &config.data_dir),
             storage: Arc::new(config.datasets.clone().into()),
+            people: People::new(database.clone(), feed.clone()),
             feed,
             database: database.clone(),
             keys,

@@ -30,6 +30,8 @@ pub fn narrow(input: TokenStream) -> TokenStream {
 /// `#[row(columns = job::Column)]` says of which table the row is; a field may then say with `#[reads(Name, Status)]`
 /// which columns it needs. One that does not say is taken to need all. `#[reads(Id, below)]`: what stands below it is of
 /// the same type and may be found among the rows themselves, so they need the columns of its selection, too.
+/// `#[reads(below = DatasetReadme)]`: what stands below it is of that type and made of the same row; it says by itself which
+/// columns its fields need.
 #[proc_macro_attribute]
 pub fn row(arguments: TokenStream, input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input);

@@ -42,7 +42,28 @@ struct Known {
 struct Reads {
     name: String,
     columns: Vec<Ident>,
-    below: bool,
+    /// The object of the same row that stands below it.
+    below: Option<Type>,
+}
+
+/// `Name`, `below` or `below = Type`.
+enum Need {
+    Column(Ident),
+    Below(Type),
+}
+
+impl Parse for Need {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let name: Ident = input.parse()?;
+        if name != "below" {
+            return Ok(Self::Column(name));
+        }
+        if !input.peek(Token![=]) {
+            return Ok(Self::Below(syn::parse_quote!(Self)));
+        }
+        input.parse::<Token![=]>()?;
+        Ok(Self::Below(input.parse()?))
+    }
 }
 
 /// The object, its plain fields and their columns.
@@ -313,13 +334,22 @@ fn reads_of(of: &Type, columns: Option<&Path>, reads: &[Reads]) -> Result<TokenS
             columns: needs,
             below,
         } = it;
-        quote! { #name => Some((&[#(#columns::#needs),*], #below)), }
+        let below = below.as_ref().map_or_else(
+            || quote! { None },
+            |below| quote! { Some(<#below as crate::graphql::rows::Reads>::reads) },
+        );
+        quote! {
+            #name => Some(crate::graphql::rows::Needs {
+                columns: &[#(#columns::#needs),*],
+                below: #below,
+            }),
+        }
     });
     Ok(quote! {
         impl crate::graphql::rows::Reads for #of {
             type Column = #columns;
 
-            fn reads(field: &str) -> Option<(&'static [#columns], bool)> {
+            fn reads(field: &str) -> Option<crate::graphql::rows::Needs<#columns>> {
                 match field {
                     #(#arms)*
                     _ => None,
@@ -335,13 +365,19 @@ fn take_reads(attributes: &mut Vec<Attribute>, name: &str) -> Result<Option<Read
     };
     let named = attributes
         .remove(place)
-        .parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated)?;
-    let (below, columns): (Vec<Ident>, _) = named.into_iter().partition(|it| it == "below");
-    Ok(Some(Reads {
+        .parse_args_with(Punctuated::<Need, Token![,]>::parse_terminated)?;
+    let mut reads = Reads {
         name: name.to_owned(),
-        columns,
-        below: !below.is_empty(),
-    }))
+        columns: Vec::new(),
+        below: None,
+    };
+    for need in named {
+        match need {
+            Need::Column(column) => reads.columns.push(column),
+            Need::Below(of) => reads.below = Some(of),
+        }
+    }
+    Ok(Some(reads))
 }
 
 /// The name of a field: as `#[graphql(name = "…")]` says, else that of the method in camel case.

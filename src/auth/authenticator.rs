@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::cache::{CredentialCache, Fingerprint};
+use super::cache::{AccountsCache, Fingerprint};
 use super::token::TokenKeys;
 use super::viewer::{AuthError, Authenticator, Credential, Viewer, ViewerUser};
 use super::{accounts, api_key};
@@ -25,8 +25,7 @@ pub(super) const LAST_USED_STEP: Duration = Duration::from_mins(1);
 pub struct Guard {
     database: Database,
     keys: Arc<TokenKeys>,
-    feed: Feed,
-    cache: CredentialCache,
+    cache: AccountsCache<Fingerprint, Arc<Viewer>>,
 }
 
 /// Who shows a credential, and how long that may be remembered if nothing happens.
@@ -41,24 +40,26 @@ impl Guard {
         Self {
             database,
             keys,
-            cache: CredentialCache::new(feed.clone()),
-            feed,
+            cache: AccountsCache::new(feed),
         }
     }
 
     async fn check(&self, credential: Credential) -> Result<Arc<Viewer>, AuthError> {
         let fingerprint = Fingerprint::of(&credential);
-        if let Some(viewer) = self.cache.get(&fingerprint) {
+        if let Some(viewer) = self.cache.get(&fingerprint)
+            && viewer.expires_at.is_none_or(|at| at > Utc::now())
+        {
             return Ok(viewer);
         }
         // Before it is asked: what changes meanwhile has to be asked again.
-        let version = self.version();
+        let version = self.cache.version();
         let Checked { viewer, hold } = match credential {
             Credential::Bearer(token) => self.bearer(token.expose()).await?,
             Credential::ApiKey(key) => self.api_key(key.expose()).await?,
         };
         let viewer = Arc::new(viewer);
-        self.cache.put(fingerprint, &viewer, version, hold);
+        self.cache
+            .put(fingerprint, Arc::clone(&viewer), version, hold);
         Ok(viewer)
     }
 
@@ -164,7 +165,7 @@ impl Authenticator for Guard {
     }
 
     fn version(&self) -> i64 {
-        self.feed.accounts_changed()
+        self.cache.version()
     }
 }
 

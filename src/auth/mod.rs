@@ -8,6 +8,7 @@ mod cache;
 pub(crate) mod changes;
 pub(crate) mod idempotency;
 pub mod password;
+pub mod people;
 pub mod policy;
 pub mod token;
 pub mod viewer;

@@ -7,6 +7,7 @@ use async_graphql::{Context, Error};
 
 use super::error::{ErrorCode, internal};
 use super::loaders::Loaders;
+use crate::auth::people::People;
 use crate::auth::policy::{self, Refusal};
 use crate::auth::token::TokenKeys;
 use crate::auth::viewer::ViewerUser;
@@ -26,6 +27,8 @@ pub struct Services {
     pub database: Database,
     /// The live feed.
     pub feed: Feed,
+    /// What users are called.
+    pub people: People,
     /// What people report of runs.
     pub reports: Reports,
     /// Where actions are asked for.

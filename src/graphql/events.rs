@@ -241,6 +241,7 @@ mod tests {
     use async_graphql::Request;
     use serde_json::json;
 
+    use crate::auth::people::People;
     use crate::auth::token::TokenKeys;
     use crate::auth::{AuthConfig, ProtectionLevel, Viewer};
     use crate::config::{DatabaseConfig, DatabaseUrl};
@@ -265,6 +266,7 @@ mod tests {
         Services {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &ActionsConfig::default(), folder),
+            people: People::new(database.clone(), feed.clone()),
             feed,
             keys: Arc::new(TokenKeys::load(&AuthConfig::default(), folder).unwrap()),
             protection: ProtectionLevel::None,

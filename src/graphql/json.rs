@@ -110,7 +110,7 @@ fn encode(value: &impl serde::Serialize, out: &mut Vec<u8>) {
 /// Writes a time as chrono's `to_rfc3339` does, which async-graphql uses.
 fn time(time: &DateTime<Utc>, out: &mut Vec<u8>) {
     let utc = time.naive_utc();
-    let (Ok(year @ 0..=9999), 0) = (u32::try_from(utc.year()), utc.nanosecond() % 1_000_000) else {
+    let (Ok(year @ 0..=9999), 0) = (u32::try_from(utc.year()), utc.nanosecond() % 1_000) else {
         return string(&time.to_rfc3339(), out);
     };
     out.push(b'"');
@@ -126,11 +126,13 @@ fn time(time: &DateTime<Utc>, out: &mut Vec<u8>) {
         out.push(before);
         digits(number, out);
     }
-    let millis = utc.nanosecond() / 1_000_000;
-    if millis != 0 {
+    let micros = utc.nanosecond() / 1_000;
+    if micros != 0 {
         out.push(b'.');
-        out.push(digit(millis / 100));
-        digits(millis % 100, out);
+        thousandths(micros / 1_000, out);
+        if !micros.is_multiple_of(1_000) {
+            thousandths(micros % 1_000, out);
+        }
     }
     out.extend_from_slice(b"+00:00\"");
 }
@@ -138,6 +140,11 @@ fn time(time: &DateTime<Utc>, out: &mut Vec<u8>) {
 fn digits(number: u32, out: &mut Vec<u8>) {
     out.push(digit(number / 10));
     out.push(digit(number % 10));
+}
+
+fn thousandths(number: u32, out: &mut Vec<u8>) {
+    out.push(digit(number / 100));
+    digits(number % 100, out);
 }
 
 fn digit(number: u32) -> u8 {
@@ -268,7 +275,8 @@ mod tests {
 
         #[test]
         fn times_are_written_as_chrono_writes_them(seconds in -70_000_000_000_i64..300_000_000_000, nanos in prop_oneof![
-            Just(0_u32), (0..1000_u32).prop_map(|millis| millis * 1_000_000), 0..1_000_000_000_u32,
+            Just(0_u32), (0..1000_u32).prop_map(|millis| millis * 1_000_000),
+            (0..1_000_000_u32).prop_map(|micros| micros * 1_000), 0..1_000_000_000_u32,
         ]) {
             let time = DateTime::from_timestamp(seconds, nanos).unwrap();
             prop_assert_eq!(written(&time), format!("\"{}\"", time.to_rfc3339()));

@@ -434,9 +434,20 @@ pub trait Reads {
     /// The columns of the table.
     type Column: 'static;
 
-    /// The columns that a field needs, and whether it needs those of the selection below it too; none: it needs all.
-    fn reads(field: &str) -> Option<(&'static [Self::Column], bool)>;
+    /// What a field needs; none: every column.
+    fn reads(field: &str) -> Option<Needs<Self::Column>>;
 }
+
+/// The columns that a field needs.
+pub struct Needs<C: 'static> {
+    /// The columns themselves.
+    pub columns: &'static [C],
+    /// What the fields of the selection below it need, where that is of the same row.
+    pub below: Option<ReadsOf<C>>,
+}
+
+/// What a field of this name needs, by the object that it is one of.
+pub type ReadsOf<C> = fn(&str) -> Option<Needs<C>>;
 
 /// The columns that the page of a connection needs of rows of the type `T`, as the selection of this field says.
 pub fn columns_of_page<T, M>(ctx: &Context<'_>) -> Columns<M>
@@ -456,18 +467,25 @@ where
     M: Narrow,
     T: Reads<Column = M::Column>,
 {
+    needed(T::reads, fields)
+}
+
+fn needed<'a, M: Narrow>(
+    reads: ReadsOf<M::Column>,
+    fields: impl IntoIterator<Item = SelectionField<'a>>,
+) -> Columns<M> {
     let mut columns = Columns::of(&[]);
     let fields: Vec<SelectionField<'a>> = fields.into_iter().collect();
     for field in fields.iter().flat_map(SelectionField::selection_set) {
         if field.name() == "__typename" {
             continue;
         }
-        let Some((needed, below)) = T::reads(field.name()) else {
+        let Some(needs) = reads(field.name()) else {
             return Columns::all();
         };
-        columns = columns.and(Columns::of(needed));
-        if below {
-            columns = columns.and(self::columns::<T, M>([field]));
+        columns = columns.and(Columns::of(needs.columns));
+        if let Some(below) = needs.below {
+            columns = columns.and(needed(below, [field]));
         }
     }
     columns

@@ -17,6 +17,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use labql::auth::accounts::{self, NewUser};
 use labql::auth::authenticator::Guard;
+use labql::auth::people::People;
 use labql::auth::token::TokenKeys;
 use labql::auth::{AuthConfig, ProtectionLevel};
 use labql::config::{AutosubmitConfig, DatabaseConfig};
@@ -174,6 +175,7 @@ impl Lab {
         let services = Services {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &ActionsConfig::default(), folder.path()),
+            people: People::new(database.clone(), feed.clone()),
             database: database.clone(),
             feed: feed.clone(),
             keys: Arc::new(keys),

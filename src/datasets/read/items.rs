@@ -67,7 +67,7 @@ pub async fn of_datasets(
     page: &Page,
     columns: Columns<Model>,
 ) -> Result<HashMap<i64, Slice<Arc<Model>>>, Failure> {
-    let columns = columns.and(Columns::of(&[Column::DatasetId, Column::Identifier]));
+    let columns = columns.with(Column::Identifier);
     let condition = filter.condition(database);
     let ordering = by_identifier();
     if let [dataset] = datasets {
@@ -78,7 +78,7 @@ pub async fn of_datasets(
     Ok(paging::fetch_by_parent::<Entity>(
         database,
         condition,
-        columns,
+        columns.with(Column::DatasetId),
         Column::DatasetId,
         datasets,
         |item| item.dataset_id,

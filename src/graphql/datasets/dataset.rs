@@ -12,7 +12,6 @@ use super::manifest::DatasetManifest;
 use super::overlay::{self, DatasetOverlay};
 use super::related;
 use super::signed::{self, DatasetSignedUrls};
-use crate::auth::accounts;
 use crate::datasets::read::related::Relation;
 use crate::entity::{dataset, user};
 use crate::graphql::connection::connection;
@@ -162,7 +161,7 @@ impl Dataset {
         ctx: &Context<'_>,
     ) -> Result<impl Fn(&Dataset) -> Option<Person>> {
         let users = datasets.iter().filter_map(|it| it.row.registered_by);
-        let found = accounts::people(ctx.database()?, users).await;
+        let found = ctx.services()?.people.named(users).await;
         let found = found.map_err(failed)?;
         Ok(move |dataset: &Dataset| {
             let user = found.get(&dataset.row.registered_by?)?;
@@ -171,13 +170,13 @@ impl Dataset {
     }
 
     /// What describes it.
-    #[reads(ReadmeText, Readme, ReadmeProblem)]
+    #[reads(below = DatasetReadme)]
     fn readme(&self) -> DatasetReadme {
         DatasetReadme(Arc::clone(&self.row))
     }
 
     /// Its items.
-    #[reads(ManifestVersion, HashFunction, ManifestCount)]
+    #[reads(below = DatasetManifest)]
     fn manifest(&self) -> DatasetManifest {
         DatasetManifest::new(&self.row, &self.level)
     }
@@ -264,19 +263,22 @@ impl Dataset {
 pub struct DatasetReadme(Arc<dataset::Model>);
 
 /// What describes a dataset.
-#[row]
+#[row(columns = dataset::Column)]
 impl DatasetReadme {
     /// As it was written.
+    #[reads(ReadmeText)]
     fn text(&self) -> &str {
         &self.0.readme_text
     }
 
     /// What it says when read as YAML, with dates as the text that they are; null when it is empty or cannot be read.
+    #[reads(Readme)]
     fn content(&self) -> Option<JsonText> {
         self.0.readme.clone().map(JsonText::written)
     }
 
     /// Why it cannot be read as YAML; null when it can.
+    #[reads(ReadmeProblem)]
     fn problem(&self) -> Option<&str> {
         self.0.readme_problem.as_deref()
     }

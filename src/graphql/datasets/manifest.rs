@@ -41,19 +41,22 @@ impl DatasetManifest {
 }
 
 /// The items of a dataset, as they were when it was frozen.
-#[row]
+#[row(columns = dataset::Column)]
 impl DatasetManifest {
     /// The version of dtoolcore that froze it.
+    #[reads(ManifestVersion)]
     fn dtoolcore_version(&self) -> Option<&str> {
         self.dataset.manifest_version.as_deref()
     }
 
     /// How the hashes of items were made, such as `md5sum_hexdigest`.
+    #[reads(HashFunction)]
     fn hash_function(&self) -> Option<&str> {
         self.dataset.hash_function.as_deref()
     }
 
     /// The items, by identifier.
+    #[reads(ManifestCount)]
     async fn items(
         &self,
         ctx: &Context<'_>,
@@ -97,6 +100,7 @@ impl DatasetManifest {
     }
 
     /// The item with this identifier; null when there is none.
+    #[reads()]
     async fn item(
         &self,
         ctx: &Context<'_>,
