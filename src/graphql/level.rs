@@ -82,6 +82,16 @@ impl Level {
         Self::new(ids, Vec::new())
     }
 
+    /// The children of each parent with the level that all of them are on.
+    pub fn of_children<R>(
+        children: HashMap<i64, Vec<R>>,
+        id: impl Fn(&R) -> i64,
+    ) -> HashMap<i64, (Vec<R>, Arc<Self>)> {
+        let level = Self::of_rows(children.values().flatten().map(id));
+        let with_level = |(parent, rows)| (parent, (rows, Arc::clone(&level)));
+        children.into_iter().map(with_level).collect()
+    }
+
     /// A level that keeps the rows of its parents at hand, for lists of children that may be among them.
     pub fn with_rows<R>(parents: Vec<i64>, experiments: Vec<i64>, rows: R) -> Arc<Self>
     where

@@ -11,6 +11,7 @@ use crate::datasets::text::TextQuery;
 use crate::failure::Failure;
 use crate::graphql::experiments::OrderDirection;
 use crate::graphql::json_text::JsonText;
+use crate::text;
 
 /// How many values a list in a filter holds at most.
 const MOST_VALUES: usize = 500;
@@ -155,10 +156,7 @@ pub fn texts(
     }
     // PostgreSQL refuses zero bytes; no text that is stored has one.
     Ok(Some(
-        texts
-            .into_iter()
-            .map(|text| text.replace('\0', "\u{fffd}"))
-            .collect(),
+        texts.iter().map(|text| text::without_zero(text)).collect(),
     ))
 }
 

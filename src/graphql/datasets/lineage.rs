@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Result};
 use macros::row;
 
+use super::children;
 use super::dataset::Dataset;
 use crate::database::Database;
 use crate::datasets::lineage::read::{self, ByUuid, Parent};
@@ -180,23 +181,14 @@ pub(super) async fn derived_from(
         reader: Reader::of(ctx.viewer()?),
         columns: wanted(&ctx.look_ahead()),
     };
-    let levels = datasets.iter().map(Dataset::level);
-    let loaded = Level::children_of_rows(levels, ctx.database()?, &list).await?;
-    let number = |dataset: &Dataset| {
-        let parents = loaded.of(dataset.row.id);
-        parents.map_or(0, |(parents, _)| parents.len())
-    };
-    ctx.charge(datasets.iter().map(number).sum())?;
-    Ok(move |dataset: &Dataset| {
-        let Some((parents, found)) = loaded.of(dataset.row.id) else {
-            return Rows::default();
-        };
-        let parent = |parent: &Parent| ParentDataset {
+    children::of_datasets(datasets, ctx, &list, |dataset, parent, found| {
+        let near = found.dataset(&parent.uuid, dataset.row.base_uri_id);
+        ParentDataset {
             parent: parent.clone(),
-            dataset: found.dataset(&parent.uuid, dataset.row.base_uri_id),
-        };
-        parents.iter().map(parent).collect()
+            dataset: near,
+        }
     })
+    .await
 }
 
 /// `Dataset.lineage`.

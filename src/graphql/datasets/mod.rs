@@ -2,6 +2,7 @@
 
 mod base_uri;
 mod changes;
+mod children;
 mod dataset;
 mod filter;
 mod groups;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Result};
 use macros::row;
 
+use super::children;
 use super::dataset::Dataset;
 use super::filter::texts;
 use crate::database::Database;
@@ -108,20 +109,13 @@ pub(super) async fn overlays(
     datasets: &[Dataset],
     ctx: &Context<'_>,
 ) -> Result<impl Fn(&Dataset) -> Rows<DatasetOverlay> + use<>> {
-    let levels = datasets.iter().map(Dataset::level);
-    let loaded = Level::children_of_rows(levels, ctx.database()?, &OverlayList).await?;
-    let number = |dataset: &Dataset| loaded.of(dataset.row.id).map_or(0, |(rows, _)| rows.len());
-    ctx.charge(datasets.iter().map(number).sum())?;
-    Ok(move |dataset: &Dataset| match loaded.of(dataset.row.id) {
-        Some((rows, level)) => {
-            let overlay = |row: &Arc<dataset_overlay::Model>| DatasetOverlay {
-                row: Arc::clone(row),
-                level: Arc::clone(level),
-            };
-            rows.iter().map(overlay).collect()
+    children::of_datasets(datasets, ctx, &OverlayList, |_, row, level| {
+        DatasetOverlay {
+            row: Arc::clone(row),
+            level: Arc::clone(level),
         }
-        None => Rows::default(),
     })
+    .await
 }
 
 /// The overlays of datasets.
@@ -137,9 +131,7 @@ impl ChildList for OverlayList {
         level: &Level,
     ) -> Result<HashMap<i64, Self::Children>, Failure> {
         let found = overlays::of_datasets(database, level.parents()).await?;
-        let overlays = Level::of_rows(found.values().flatten().map(|row| row.id));
-        let with_level = |(id, rows)| (id, (rows, Arc::clone(&overlays)));
-        Ok(found.into_iter().map(with_level).collect())
+        Ok(Level::of_children(found, |row| row.id))
     }
 }
 

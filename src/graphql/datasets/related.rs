@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Result};
 
+use super::children;
 use super::dataset::Dataset;
 use crate::database::Database;
 use crate::datasets::read::Reader;
@@ -27,17 +28,10 @@ pub(super) async fn of_datasets(
         relation,
         columns: columns::<Dataset, _>([ctx.field()]),
     };
-    let levels = datasets.iter().map(Dataset::level);
-    let loaded = Level::children_of_rows(levels, ctx.database()?, &list).await?;
-    let number = |dataset: &Dataset| loaded.of(dataset.row.id).map_or(0, |(rows, _)| rows.len());
-    ctx.charge(datasets.iter().map(number).sum())?;
-    Ok(move |dataset: &Dataset| match loaded.of(dataset.row.id) {
-        Some((rows, level)) => {
-            let related = |row: &Arc<dataset::Model>| Dataset::on_level(Arc::clone(row), level);
-            rows.iter().map(related).collect()
-        }
-        None => Rows::default(),
+    children::of_datasets(datasets, ctx, &list, |_, row, level| {
+        Dataset::on_level(Arc::clone(row), level)
     })
+    .await
 }
 
 /// The datasets that belong to others in one way.
@@ -59,8 +53,6 @@ impl ChildList for RelatedList {
         let (reader, relation, columns) = (self.reader, self.relation, self.columns);
         let parents = level.parents();
         let found = related::of_datasets(database, reader, relation, parents, columns).await?;
-        let related = Level::of_rows(found.values().flatten().map(|row| row.id));
-        let with_level = |(id, rows)| (id, (rows, Arc::clone(&related)));
-        Ok(found.into_iter().map(with_level).collect())
+        Ok(Level::of_children(found, |row| row.id))
     }
 }
