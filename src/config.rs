@@ -16,6 +16,7 @@ use crate::events::Retention;
 use crate::experiments::actions::ActionsConfig;
 use crate::experiments::readers::{CENTRAL, Server};
 use crate::failure::Failure;
+use crate::fplanes::settings::FplaneSettings;
 use crate::graphql::engine::EngineSettings;
 use crate::http::HttpSettings;
 use crate::workers::WorkersSettings;
@@ -128,6 +129,8 @@ pub struct Config {
     pub actions: ActionsConfig,
     /// The folders and buckets with datasets that may be read.
     pub datasets: StorageSettings,
+    /// Focal planes: where the telescope stands, which of its messages are believed.
+    pub fplanes: FplaneSettings,
     /// Background work: whether `labql serve` does any, leases.
     pub workers: WorkersSettings,
     /// GraphQL: limits, timeouts, caches.
@@ -205,6 +208,7 @@ impl Default for Config {
             autosubmit: AutosubmitConfig::default(),
             actions: ActionsConfig::default(),
             datasets: StorageSettings::default(),
+            fplanes: FplaneSettings::default(),
             workers: WorkersSettings::default(),
             graphql: EngineSettings::default(),
             http: HttpSettings::default(),

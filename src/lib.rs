@@ -25,6 +25,8 @@ pub mod events;
 pub mod experiments;
 pub mod failure;
 mod files;
+pub mod fplane_route;
+pub mod fplanes;
 pub mod graphql;
 pub mod group_commit;
 pub mod hooks;

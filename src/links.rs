@@ -13,6 +13,13 @@ pub const DATASET_ITEM: &str = "/files/datasets/{dataset}/items/{identifier}";
 /// The route at which storage tells of changes in buckets.
 pub const S3_NOTIFICATIONS: &str = "/hooks/datasets/s3";
 
+/// The route of the focal plane as it is now, as the clients of the HETDEX fplaneserver know it.
+pub const FPLANE: &str = "/fplane";
+/// The same, as others of them ask for it.
+pub const FPLANE_SLASH: &str = "/fplane/";
+/// The route of the focal plane at a date.
+pub const FPLANE_AT: &str = "/fplane/{date}";
+
 /// The path of a file on a route.
 pub fn path(route: &str, expid: &str, name: &str) -> String {
     route

@@ -26,6 +26,7 @@ use crate::experiments::actions::{Actions, ProfileError};
 use crate::experiments::read::user_metrics::Installation;
 use crate::experiments::reports::Reports;
 use crate::failure::Failure;
+use crate::fplane_route;
 use crate::graphql::context::Services;
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
@@ -107,6 +108,7 @@ impl Server {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &config.actions, &config.data_dir),
             storage: Arc::new(config.datasets.clone().into()),
+            fplanes: Arc::new(config.fplanes.clone()),
             people: People::new(database.clone(), feed.clone()),
             feed,
             database: database.clone(),
@@ -173,6 +175,7 @@ impl Server {
         let links = tokio::spawn(rebuild_links(database.clone(), self.stop.clone()));
         tokio::spawn(telemetry::keep_metrics_up(metrics, self.stop.clone()));
         let mut others = downloads::router(state.clone(), self.services.clone());
+        others = others.merge(fplane_route::router(state.clone(), self.services.clone()));
         if let Some(webhook) = self.webhook {
             let storage = Arc::clone(&self.services.storage);
             let hooks = hooks::router(state.clone(), webhook, self.inbox.clone(), storage);

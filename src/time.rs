@@ -1,5 +1,5 @@
 //! Times as the database keeps them: milliseconds since 1970-01-01 UTC, which both databases sort and compare alike; those
-//! that dtool recorded are microseconds.
+//! that dtool recorded and those of focal planes are microseconds.
 
 use chrono::{DateTime, Utc};
 
@@ -12,6 +12,18 @@ pub trait Millis {
 impl Millis for DateTime<Utc> {
     fn millis(&self) -> i64 {
         self.timestamp_millis()
+    }
+}
+
+/// A time that can be stored in microseconds.
+pub trait Micros {
+    /// Microseconds since 1970-01-01 UTC.
+    fn micros(&self) -> i64;
+}
+
+impl Micros for DateTime<Utc> {
+    fn micros(&self) -> i64 {
+        self.timestamp_micros()
     }
 }
 

@@ -1,5 +1,7 @@
 //! `labql demo`.
 
+mod fplanes;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use crate::demo;
 use crate::demo::dtool::BASE_URI;
 use crate::experiments::sync::{Mirror, Scope};
 use crate::files::{private_file, private_folder};
+use crate::fplanes::settings::FplaneSettings;
 use crate::graphql::context::Services;
 use crate::server::Server;
 use crate::telemetry;
@@ -71,6 +74,12 @@ impl Demo {
             let write = move || demo::dtool::write_base(&path, Utc::now());
             tokio::task::spawn_blocking(write).await??;
         }
+        let planes = lab.join("fplanes");
+        if !planes.exists() {
+            let path = planes.clone();
+            let write = move || demo::fplanes::write_planes(&path, Utc::now());
+            tokio::task::spawn_blocking(write).await??;
+        }
         config.data_dir.clone_from(&self.dir);
         config.settle();
         // What is set is about another installation.
@@ -88,6 +97,7 @@ impl Demo {
             }],
             ..StorageSettings::default()
         };
+        config.fplanes = FplaneSettings::default();
         let installation = config.autosubmit.clone();
         if let Some(listen) = self.listen {
             config.listen = listen;
@@ -114,6 +124,8 @@ impl Demo {
             accounts::create_user(&services.database, ACTOR, new).await?;
         }
         say!("loaded {} datasets", load_datasets(services).await?);
+        fplanes::load(services, planes).await?;
+        say!("loaded focal planes of four years");
         if self.no_serve {
             return Ok(());
         }

@@ -11,6 +11,7 @@ macro_rules! say {
 mod config;
 mod dataset;
 mod demo;
+mod fplane;
 mod import;
 mod index;
 mod keep;
@@ -72,6 +73,8 @@ enum Command {
     Index(index::Index),
     /// Show, list and register datasets
     Dataset(dataset::Dataset),
+    /// Show focal planes, load them, say what changed
+    Fplane(fplane::Fplane),
     /// Print the GraphQL schema
     Schema,
     /// Print the effective configuration, secrets masked
@@ -122,7 +125,7 @@ async fn execute(cli: Cli) -> CommandResult {
         if !named {
             config.database.url = String::new().into();
         }
-        return command.run(config).await;
+        return Box::pin(command.run(config)).await;
     }
     config.settle();
     if let Command::Serve(_) | Command::Worker(_) = cli.command {
@@ -137,6 +140,7 @@ async fn execute(cli: Cli) -> CommandResult {
         Command::Import(command) => command.run(config).await,
         Command::Index(command) => command.run(config).await,
         Command::Dataset(command) => command.run(config).await,
+        Command::Fplane(command) => Box::pin(command.run(config)).await,
         // They need no configuration, or settle it themselves: all were done above.
         Command::Schema | Command::Keep(_) | Command::Demo(_) => Ok(()),
         Command::Config => config::run(&config),

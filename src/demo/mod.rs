@@ -11,6 +11,7 @@ mod chance;
 pub mod dtool;
 mod error;
 mod files;
+pub mod fplanes;
 mod pickle_writer;
 
 use std::path::Path;
@@ -26,14 +27,18 @@ pub struct Summary {
     pub autosubmit: autosubmit::Summary,
     /// The datasets in the folder `datasets`.
     pub datasets: dtool::Summary,
+    /// The focal planes in the folder `fplanes`.
+    pub fplanes: fplanes::Summary,
 }
 
-/// Writes the whole laboratory below `path`: its Autosubmit root, `path/autosubmit`, and its datasets, `path/datasets`.
+/// Writes the whole laboratory below `path`: its Autosubmit root, `path/autosubmit`, its datasets, `path/datasets`, and its
+/// focal planes, `path/fplanes`.
 ///
 /// A laboratory that stands there already is replaced; see [`autosubmit::write_root`] for what protects other files.
 pub fn write(path: &Path, now: DateTime<Utc>) -> Result<Summary, DemoError> {
     Ok(Summary {
         autosubmit: autosubmit::write_root(&path.join("autosubmit"), now)?,
         datasets: dtool::write_base(&path.join("datasets"), now)?,
+        fplanes: fplanes::write_planes(&path.join("fplanes"), now)?,
     })
 }

@@ -11,7 +11,7 @@
 #![expect(clippy::result_large_err, reason = "what is refused is an answer too")]
 
 mod body;
-mod conditions;
+pub(crate) mod conditions;
 mod items;
 mod logs;
 mod range;

@@ -1,5 +1,5 @@
 //! sea-orm entities: a file a table, no logic. Times are milliseconds since 1970-01-01 UTC (those that dtool recorded
-//! microseconds), so that both databases store, compare and sort them alike.
+//! and those of focal planes microseconds), so that both databases store, compare and sort them alike.
 
 pub mod action;
 pub mod action_right;
@@ -19,6 +19,11 @@ pub mod event;
 pub mod event_log;
 pub mod experiment;
 pub mod experiment_run;
+pub mod fplane_head;
+pub mod fplane_record;
+pub mod fplane_source;
+pub mod fplane_tag;
+pub mod fplane_track;
 pub mod graph_layout;
 pub mod idempotency_key;
 pub mod job;

@@ -15,6 +15,8 @@ pub enum Topic {
     Dataset,
     /// An experiment; the subject is its expid.
     Experiment,
+    /// A focal plane; the subject is `plane`, or `tag:` and the name of a tag.
+    Fplane,
     /// A job; the subject is the expid of its experiment.
     Job,
     /// What somebody reports of a run; the subject is the expid of its experiment.
@@ -25,11 +27,12 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Account,
         Self::Action,
         Self::Dataset,
         Self::Experiment,
+        Self::Fplane,
         Self::Job,
         Self::Run,
         Self::Worker,
@@ -47,6 +50,7 @@ impl Topic {
             Self::Action => "action",
             Self::Dataset => "dataset",
             Self::Experiment => "experiment",
+            Self::Fplane => "fplane",
             Self::Job => "job",
             Self::Run => "run",
             Self::Worker => "worker",

@@ -38,6 +38,8 @@ pub enum EventTopic {
     Action,
     /// An experiment.
     Experiment,
+    /// A focal plane, or a tag of one.
+    Fplane,
     /// A job of an experiment.
     Job,
     /// What somebody reports of a run of an experiment.
@@ -47,10 +49,11 @@ pub enum EventTopic {
 }
 
 impl EventTopic {
-    const ALL: [(Self, Topic); 6] = [
+    const ALL: [(Self, Topic); 7] = [
         (Self::Account, Topic::Account),
         (Self::Action, Topic::Action),
         (Self::Experiment, Topic::Experiment),
+        (Self::Fplane, Topic::Fplane),
         (Self::Job, Topic::Job),
         (Self::Run, Topic::Run),
         (Self::Worker, Topic::Worker),
@@ -87,7 +90,8 @@ impl Event {
         self.event.topic.and_then(EventTopic::of)
     }
 
-    /// Which one: an expid (also for jobs and runs), the name of a worker or of a user, the number of an action.
+    /// Which one: an expid (also for jobs and runs), the name of a worker or of a user, the number of an action, `plane` for a
+    /// focal plane, `tag:` and the name for a tag of one.
     async fn subject(&self) -> &str {
         &self.event.subject
     }
@@ -271,6 +275,7 @@ mod tests {
             keys: Arc::new(TokenKeys::load(&AuthConfig::default(), folder).unwrap()),
             protection: ProtectionLevel::None,
             storage: Arc::default(),
+            fplanes: Arc::default(),
             installation: None,
             database,
         }

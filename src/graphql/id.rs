@@ -5,6 +5,8 @@ use async_graphql::ID;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
+use crate::fplanes::model::{Plane, Positions};
+
 /// Separates the parts of an id; no key holds it.
 const SEPARATOR: char = '\n';
 
@@ -27,7 +29,66 @@ pub enum GlobalId {
     Action(i64),
     /// A dataset by its URI.
     Dataset(String),
+    /// A focal plane by instant, positions and what was known.
+    Fplane(FplaneId),
+    /// What is known of a slot for some time, by row id.
+    FplaneRecord(i64),
+    /// Where what is known of focal planes comes from, by row id.
+    FplaneSource(i64),
+    /// A tag of a focal plane by row id.
+    FplaneTag(i64),
 }
+
+/// What names a focal plane. Times are microseconds since 1970-01-01 UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FplaneId {
+    /// The instant.
+    pub at: i64,
+    /// By what was known then; none: by all that is known.
+    pub known_at: Option<i64>,
+    /// With which positions.
+    pub positions: Positions,
+}
+
+impl FplaneId {
+    /// Of this plane.
+    pub fn of(plane: &Plane) -> Self {
+        Self {
+            at: plane.at.timestamp_micros(),
+            known_at: plane.known_at.map(|known| known.timestamp_micros()),
+            positions: plane.positions,
+        }
+    }
+
+    fn parts(&self) -> Vec<String> {
+        let positions = match self.positions {
+            Positions::Nominal => NOMINAL,
+            Positions::Measured => MEASURED,
+        };
+        let known_at = self.known_at.map(|known| known.to_string());
+        let parts = [
+            "Fplane".to_owned(),
+            self.at.to_string(),
+            positions.to_owned(),
+        ];
+        parts.into_iter().chain(known_at).collect()
+    }
+
+    fn read(at: &str, positions: &str, known_at: Option<&str>) -> Option<Self> {
+        Some(Self {
+            at: at.parse().ok()?,
+            known_at: known_at.map(str::parse).transpose().ok()?,
+            positions: match positions {
+                NOMINAL => Positions::Nominal,
+                MEASURED => Positions::Measured,
+                _ => return None,
+            },
+        })
+    }
+}
+
+const NOMINAL: &str = "nominal";
+const MEASURED: &str = "measured";
 
 impl GlobalId {
     /// The id as clients see it.
@@ -47,6 +108,10 @@ impl GlobalId {
             Self::Worker(name) => vec!["Worker".to_owned(), name.clone()],
             Self::Action(id) => vec!["Action".to_owned(), id.to_string()],
             Self::Dataset(uri) => vec!["Dataset".to_owned(), uri.clone()],
+            Self::Fplane(plane) => plane.parts(),
+            Self::FplaneRecord(id) => vec!["FplaneRecord".to_owned(), id.to_string()],
+            Self::FplaneSource(id) => vec!["FplaneSource".to_owned(), id.to_string()],
+            Self::FplaneTag(id) => vec!["FplaneTag".to_owned(), id.to_string()],
         };
         ID(BASE64_URL_SAFE_NO_PAD.encode(parts.join(&SEPARATOR.to_string())))
     }
@@ -71,6 +136,13 @@ impl GlobalId {
             ["Worker", name] => Some(Self::Worker((*name).to_owned())),
             ["Action", id] => Some(Self::Action(id.parse().ok()?)),
             ["Dataset", uri] => Some(Self::Dataset((*uri).to_owned())),
+            ["Fplane", at, positions] => FplaneId::read(at, positions, None).map(Self::Fplane),
+            ["Fplane", at, positions, known_at] => {
+                FplaneId::read(at, positions, Some(known_at)).map(Self::Fplane)
+            }
+            ["FplaneRecord", id] => Some(Self::FplaneRecord(id.parse().ok()?)),
+            ["FplaneSource", id] => Some(Self::FplaneSource(id.parse().ok()?)),
+            ["FplaneTag", id] => Some(Self::FplaneTag(id.parse().ok()?)),
             _ => None,
         }
     }
@@ -91,6 +163,19 @@ mod tests {
             GlobalId::Worker("autosubmit-mirror-1".into()),
             GlobalId::Action(7),
             GlobalId::Dataset("s3://bucket/uuid".into()),
+            GlobalId::Fplane(FplaneId {
+                at: -1,
+                known_at: None,
+                positions: Positions::Nominal,
+            }),
+            GlobalId::Fplane(FplaneId {
+                at: 1_736_989_953_000_000,
+                known_at: Some(1_736_989_953_000_001),
+                positions: Positions::Measured,
+            }),
+            GlobalId::FplaneRecord(1),
+            GlobalId::FplaneSource(2),
+            GlobalId::FplaneTag(3),
         ] {
             assert_eq!(GlobalId::decode(&id.encode()), Some(id));
         }

@@ -11,6 +11,7 @@ use super::context::{ContextExt, failed};
 use super::datasets::Dataset;
 use super::error::ErrorCode;
 use super::experiments::{Experiment, ExperimentRun, Job};
+use super::fplanes::{self, Fplane, FplaneRecord, FplaneSource, FplaneTag};
 use super::id::GlobalId;
 use super::level::Level;
 use super::workers::Worker;
@@ -47,6 +48,14 @@ pub enum Node {
     Action(Action),
     /// A dataset.
     Dataset(Dataset),
+    /// A focal plane.
+    Fplane(Fplane),
+    /// What is known of a slot of a focal plane.
+    FplaneRecord(FplaneRecord),
+    /// Where what is known of focal planes comes from.
+    FplaneSource(FplaneSource),
+    /// A tag of a focal plane.
+    FplaneTag(FplaneTag),
 }
 
 /// How many ids `nodes` takes at most.
@@ -93,6 +102,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let workers = workers(database, &ids).await?;
     let actions = actions(ctx, &ids).await?;
     let datasets = datasets(ctx, &ids).await?;
+    let fplanes = fplanes::by_ids(ctx, &ids).await?;
     let mut found = Vec::with_capacity(ids.len());
     for id in &ids {
         found.push(match id {
@@ -111,6 +121,14 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
             Some(GlobalId::Worker(name)) => workers.get(name).cloned().map(Node::Worker),
             Some(GlobalId::Action(id)) => actions.get(id).cloned().map(Node::Action),
             Some(GlobalId::Dataset(uri)) => datasets.get(uri).cloned().map(Node::Dataset),
+            Some(GlobalId::Fplane(id)) => fplanes.planes.get(id).cloned().map(Node::Fplane),
+            Some(GlobalId::FplaneRecord(id)) => {
+                fplanes.records.get(id).cloned().map(Node::FplaneRecord)
+            }
+            Some(GlobalId::FplaneSource(id)) => {
+                fplanes.sources.get(id).cloned().map(Node::FplaneSource)
+            }
+            Some(GlobalId::FplaneTag(id)) => fplanes.tags.get(id).cloned().map(Node::FplaneTag),
         });
     }
     Ok(found)
@@ -132,7 +150,11 @@ async fn experiments(
             | GlobalId::ApiKey(_)
             | GlobalId::Worker(_)
             | GlobalId::Action(_)
-            | GlobalId::Dataset(_) => None,
+            | GlobalId::Dataset(_)
+            | GlobalId::Fplane(_)
+            | GlobalId::FplaneRecord(_)
+            | GlobalId::FplaneSource(_)
+            | GlobalId::FplaneTag(_) => None,
         })
         .collect();
     expids.sort_unstable();

@@ -21,6 +21,7 @@ use super::document::Prepared;
 use super::engine::RequestContext;
 use super::events::{self, EventUpdates, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentUpdates, ExperimentsQuery, ReportUpdates, ReportsMutation};
+use super::fplanes::{FplaneHistoryQuery, FplaneUpdates, FplanesMutation, FplanesQuery};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
 use super::workers::{WorkerUpdates, WorkersMutation, WorkersQuery};
@@ -39,6 +40,8 @@ pub struct Query(
     ExperimentsQuery,
     ActionsQuery,
     DatasetsQuery,
+    FplanesQuery,
+    FplaneHistoryQuery,
     WorkersQuery,
 );
 
@@ -50,6 +53,7 @@ pub struct Mutation(
     ActionsMutation,
     ActionRightsMutation,
     DatasetsMutation,
+    FplanesMutation,
     WorkersMutation,
 );
 
@@ -62,6 +66,7 @@ pub struct Updates(
     ReportUpdates,
     ActionUpdates,
     DatasetUpdates,
+    FplaneUpdates,
     WorkerUpdates,
 );
 

@@ -138,6 +138,16 @@ pub async fn read_body(
     read.map_err(|refused| refusal(refused.status, refused.code, refused.message))
 }
 
+/// As [`read_body`], for a route whose errors have another form: why not as a status and a message.
+pub async fn read_body_or(
+    state: &HttpState,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, (StatusCode, String)> {
+    let read = graphql::read_in_time(state, headers, body).await;
+    read.map_err(|refused| (refused.status, refused.message))
+}
+
 /// What no answer goes without, unless it says something else.
 const SECURITY: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -181,6 +181,7 @@ impl Lab {
             keys: Arc::new(keys),
             protection: ProtectionLevel::All,
             storage: Arc::default(),
+            fplanes: Arc::default(),
             installation: None,
         };
         let guard = Guard::new(database, Arc::clone(&services.keys), feed);

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::groups::{Group, status};
 use super::{Drawing, GraphError, Layout, Point, Workflow};
 use crate::experiments::status::JobStatus;
+use crate::text::escape_xml as escape;
 
 /// How many jobs a picture shows.
 pub const MOST_JOBS: usize = 3_000;
@@ -463,23 +464,4 @@ fn cut(text: &str, most: usize) -> String {
     let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
     short.push('…');
     short
-}
-
-/// A text for XML 1.0, where some characters cannot be written at all.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\n' | '\t' => escaped.push(character),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            other if other.is_control() => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

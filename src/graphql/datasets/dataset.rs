@@ -293,7 +293,7 @@ pub struct Person {
 
 impl Person {
     /// What others see of a user.
-    pub(super) fn of(user: &user::Model) -> Self {
+    pub fn of(user: &user::Model) -> Self {
         Self {
             username: user.username.clone(),
             display_name: user.display_name.clone(),

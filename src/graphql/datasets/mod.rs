@@ -15,7 +15,7 @@ mod related;
 mod signed;
 mod subscription;
 
-pub use dataset::Dataset;
+pub use dataset::{Dataset, Person};
 pub use mutation::DatasetsMutation;
 pub use query::DatasetsQuery;
 pub use subscription::{DATASET_UPDATES, DatasetUpdates};
