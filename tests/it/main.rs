@@ -31,6 +31,7 @@ mod engine;
 mod feed;
 mod finding;
 mod foreign_keys;
+mod fplanes;
 mod goldens;
 mod graph;
 mod limits;

@@ -65,6 +65,30 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "axum",
         ],
     ),
+    (
+        "fplanes/readers",
+        &[
+            "crate::database",
+            "crate::datasets",
+            "crate::entity",
+            "crate::experiments",
+            "crate::graphql",
+            "crate::http",
+            "sea_orm",
+            "async_graphql",
+            "axum",
+        ],
+    ),
+    (
+        "fplanes",
+        &[
+            "crate::experiments",
+            "crate::graphql",
+            "crate::http",
+            "async_graphql",
+            "axum",
+        ],
+    ),
     ("yaml", &["crate::"]),
     (
         "events",
