@@ -11,7 +11,7 @@ help: ## show this list
 run: ## build all, load the demo lab, serve it and print the playground's address
 	@scripts/run.sh
 
-test: ## run every test; installs what is missing and starts its own PostgreSQL
+test: ## run every test; installs what is missing and starts its own PostgreSQL and Slurm
 	@scripts/test.sh
 
 lint: ## check format, lints, licences and sources of dependencies

@@ -12,16 +12,29 @@ has chromium || has chromium-browser || has google-chrome || [[ -n ${CHROMIUM:-}
 has sshd || [[ -x /usr/sbin/sshd || -d /run/systemd/system ]] || packages+=(openssh-server)
 has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 
-if ((${#packages[@]} > 0)); then
-  as_root=()
+can_install() { has apt-get && { ((EUID == 0)) || sudo -n true 2>/dev/null; }; }
+apt_install() {
+  local as_root=()
   if ((EUID != 0)); then as_root=(sudo -n); fi
-  if ! has apt-get || { ((EUID != 0)) && ! sudo -n true 2>/dev/null; }; then
+  say "apt-get install $*"
+  # Failures are told by hand: a caller may go on without these packages.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null || return
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" </dev/null || return
+}
+
+if ((${#packages[@]} > 0)); then
+  can_install ||
     die "the tests need ${packages[*]}, and only an administrator can install that: sudo apt-get install ${packages[*]}"
-  fi
-  say "apt-get install ${packages[*]}"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null
   # No cluster of the distribution's own: the tests start a private one.
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}" </dev/null
+  apt_install "${packages[@]}"
+fi
+
+# Where there is no Slurm, its tests say that they are skipped. With systemd its packages would start services at each boot: that
+# is not ours to decide.
+if ! (PATH=$PATH:/usr/sbin && has slurmctld && has slurmd && has sbatch && has munged) && [[ ! -d /run/systemd/system ]]; then
+  if ! can_install || ! apt_install slurmctld slurmd slurm-client munge; then
+    say 'Slurm cannot be installed here: tests that call it are skipped'
+  fi
 fi
 
 npm_ci tests/outside

@@ -16,6 +16,7 @@ clean_up() {
     kill "$server" 2>/dev/null || true
     wait "$server" 2>/dev/null || true
   fi
+  scripts/slurm.sh stop "$work/slurm" || true
   scripts/postgres.sh stop "$work/postgres"
   rm -rf "$work"
 }
@@ -72,8 +73,8 @@ rust_tests() {
 start_server() {
   local ready=$work/ready
   cargo build --locked </dev/null || return
-  # LABQL_TEST_POSTGRES is for the tests, and no setting of the server.
-  env -u LABQL_TEST_POSTGRES "$labql" demo --dir "$work/demo" --listen 127.0.0.1:0 --ready-file "$ready" </dev/null >"$work/server.log" 2>&1 &
+  # These two are for the tests, and no settings of the server.
+  env -u LABQL_TEST_POSTGRES -u LABQL_TEST_SLURM "$labql" demo --dir "$work/demo" --listen 127.0.0.1:0 --ready-file "$ready" </dev/null >"$work/server.log" 2>&1 &
   server=$!
   local deadline=$((SECONDS + 120))
   until [[ -s $ready ]]; do
@@ -117,6 +118,18 @@ if [[ -z ${LABQL_TEST_POSTGRES:-} ]]; then
   echo "a private server on ${LABQL_TEST_POSTGRES##*@}"
 fi
 export LABQL_TEST_POSTGRES
+
+if [[ -z ${LABQL_TEST_SLURM:-} ]]; then
+  say 'Slurm'
+  # Not every container lets its daemons run.
+  if LABQL_TEST_SLURM=$(scripts/slurm.sh start "$work/slurm"); then
+    echo 'a private one of a single node'
+  else
+    LABQL_TEST_SLURM=
+    echo 'it does not start here: tests that call it are skipped'
+  fi
+fi
+export LABQL_TEST_SLURM
 
 say 'Rust tests'
 rust_tests

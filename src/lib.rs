@@ -25,6 +25,7 @@ pub mod events;
 pub mod experiments;
 pub mod failure;
 mod files;
+pub mod flows;
 pub mod fplane_route;
 pub mod fplanes;
 pub mod graphql;

@@ -2,10 +2,14 @@
 //!
 //! Scalars are those of YAML 1.2: `yes` and dates are text.
 
+mod place;
+
 use std::{cell::Cell, fmt};
 
 use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde_json::Number;
+
+pub use place::{Step, Syntax, place};
 
 /// The deepest nesting of brackets, and the most brackets in all (text can hide their depth from a simple count). The
 /// deserialiser allows a depth of 128, but only after the parser has taken time that grows with the depth at each step.
@@ -53,6 +57,12 @@ pub struct Error {
 /// It may have at most as many nodes as it could without aliases (a node takes at least a byte), and text of at most
 /// sixteen times its size; `serde_yaml_ng` itself bounds the depth.
 pub fn parse(text: &str) -> Result<Node, Error> {
+    parse_tagged(text, |_, node| node)
+}
+
+/// The same, for a dialect in which tags say something: `tagged` is given each tag without its exclamation mark, and what
+/// it tags, and gives the node that stands for both.
+pub fn parse_tagged(text: &str, tagged: fn(&str, Node) -> Node) -> Result<Node, Error> {
     let budget = Cell::new(text.len().saturating_mul(16).saturating_add(1024));
     let says_nothing = |line: &str| {
         let line = line.trim();
@@ -62,11 +72,30 @@ pub fn parse(text: &str) -> Result<Node, Error> {
         return Ok(Node::Null);
     }
     check_brackets(text)?;
-    let seed = Seed { budget: &budget };
+    let seed = Seed {
+        budget: &budget,
+        tagged,
+    };
     let parsed = seed.deserialize(serde_yaml_ng::Deserializer::from_str(text));
     parsed.map_err(|error| Error {
         message: error.to_string(),
         place: error.location().map(|at| (at.line(), at.column())),
+    })
+}
+
+/// Parses one JSON document into the same tree, within the same bounds.
+pub fn parse_json(text: &str) -> Result<Node, Error> {
+    let budget = Cell::new(text.len().saturating_mul(16).saturating_add(1024));
+    let seed = Seed {
+        budget: &budget,
+        tagged: |_, node| node,
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let parsed = seed.deserialize(&mut deserializer);
+    let parsed = parsed.and_then(|node| deserializer.end().map(|()| node));
+    parsed.map_err(|error| Error {
+        message: error.to_string(),
+        place: (error.line() > 0).then(|| (error.line(), error.column())),
     })
 }
 
@@ -95,6 +124,7 @@ fn check_brackets(text: &str) -> Result<(), Error> {
 #[derive(Clone, Copy)]
 struct Seed<'b> {
     budget: &'b Cell<usize>,
+    tagged: fn(&str, Node) -> Node,
 }
 
 impl Seed<'_> {
@@ -203,9 +233,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
         Ok(Node::Map(map))
     }
 
-    /// A tagged node: the tag says nothing here.
+    /// A tagged node.
     fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Node, A::Error> {
-        let (_tag, content) = tagged.variant::<de::IgnoredAny>()?;
-        content.newtype_variant_seed(self)
+        let (tag, content) = tagged.variant::<String>()?;
+        let node = content.newtype_variant_seed(self)?;
+        Ok((self.tagged)(tag.trim_start_matches('!'), node))
     }
 }

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use chrono::Utc;
-
 use super::folder::{Ended, Folder};
 use super::{End, EngineError, Look, look};
 
@@ -30,11 +28,7 @@ pub fn bar(path: &Path) -> Result<Look, EngineError> {
         let before = look(path)?;
         folder.note_bar()?;
         if was_there && before == Look::Absent && folder.keeper()?.is_none() {
-            folder.note_end(&Ended {
-                end: End::NotStarted(BARRED.into()),
-                at: Utc::now(),
-                unwritten: 0,
-            })?;
+            folder.note_end(&Ended::now(End::NotStarted(BARRED.into())))?;
         }
     }
     look(path)

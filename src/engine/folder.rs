@@ -4,14 +4,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::members::Members;
 use super::process::{Group, Process};
-use super::{End, EngineError};
+use super::{Breach, End, EngineError, Stream, Usage};
 use crate::files;
 
 /// Who keeps the program. Without it nothing was started here.
@@ -20,6 +22,8 @@ const KEEPER: &str = "keeper";
 const PROGRAM: &str = "program";
 /// What it printed.
 const OUTPUT: &str = "output";
+/// What it printed on its standard error, if that is kept apart.
+const ERRORS: &str = "errors";
 /// That it shall end, and how long it has for it.
 const STOP: &str = "stop";
 /// That nothing is to be started here any more.
@@ -47,6 +51,43 @@ pub(super) struct Ended {
     pub at: DateTime<Utc>,
     /// How many bytes of its output could not be written after all that is in the file.
     pub unwritten: u64,
+    /// The same of its standard error, if that is kept apart.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unwritten_errors: u64,
+    /// The bound that it went beyond, and was ended for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breach: Option<Breach>,
+    /// What it and all that it began took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+impl Ended {
+    /// An end of which nothing else is known.
+    pub fn now(end: End) -> Self {
+        Self {
+            end,
+            at: Utc::now(),
+            unwritten: 0,
+            unwritten_errors: 0,
+            breach: None,
+            usage: None,
+        }
+    }
+
+    /// How many bytes of a stream could not be written after all that is in its file.
+    pub fn unwritten_of(&self, stream: Stream) -> u64 {
+        match stream {
+            Stream::Output => self.unwritten,
+            Stream::Errors => self.unwritten_errors,
+        }
+    }
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What is written down of an end.
@@ -105,8 +146,11 @@ impl Folder {
         self.0.join(name)
     }
 
-    pub fn output_file(&self) -> PathBuf {
-        self.file(OUTPUT)
+    pub fn stream_file(&self, stream: Stream) -> PathBuf {
+        self.file(match stream {
+            Stream::Output => OUTPUT,
+            Stream::Errors => ERRORS,
+        })
     }
 
     /// Who keeps the program. A record that cannot be understood is nobody's who lives.
@@ -123,19 +167,23 @@ impl Folder {
         self.read(PROGRAM, Process::unknown)
     }
 
+    /// Not made to survive a failure of the machine, which no program does: that one was to be started is known from its keeper.
     pub fn note_program(&self, program: &Process) -> Result<(), EngineError> {
-        self.write(PROGRAM, program)
+        let text = json(&self.file(PROGRAM), program)?;
+        self.put_bytes(PROGRAM, &text, false)
     }
 
-    /// The group of the program; of one that could not be noted if any of it lives.
-    pub fn group(&self) -> Result<Option<Group>, EngineError> {
+    /// What there may be of the program without its keeper: its group, or that of one that could not be noted if any of it
+    /// lives, and who bears its mark.
+    pub fn members(&self) -> Result<Option<Members>, EngineError> {
         let Some(keeper) = self.keeper()? else {
             return Ok(None);
         };
-        Ok(match self.program()? {
+        let group = match self.program()? {
             Some(program) => Some(Group::new(program, keeper.pid)),
             None => Group::of_session(&keeper),
-        })
+        };
+        Ok(Some(Members::new(group, keeper, self.path())))
     }
 
     /// May nothing be started here any more?
@@ -191,7 +239,7 @@ impl Folder {
                 .open(&path)?;
             file.write_all(&text)?;
             file.sync_all()?;
-            self.put(END)
+            self.put(&partial(END), END)
         };
         write().map_err(failed(&path))
     }
@@ -211,7 +259,7 @@ impl Folder {
     }
 
     /// A file of the folder; none if it is not there, `otherwise` if nothing can be made of it.
-    fn read<T: DeserializeOwned>(
+    pub fn read<T: DeserializeOwned>(
         &self,
         name: &str,
         otherwise: impl FnOnce() -> T,
@@ -234,21 +282,38 @@ impl Folder {
     }
 
     /// Writes a file so that it is there wholly or not at all, whenever the machine fails.
-    fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), EngineError> {
-        let path = self.file(&partial(name));
-        let text = json(&path, value)?;
+    pub fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), EngineError> {
+        self.write_bytes(name, &json(&self.file(name), value)?)
+    }
+
+    /// The same with these bytes.
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), EngineError> {
+        self.put_bytes(name, bytes, true)
+    }
+
+    fn put_bytes(&self, name: &str, bytes: &[u8], durably: bool) -> Result<(), EngineError> {
+        // Others may write the same at the same time.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let own = partial(&format!("{name}.{}.{number}", std::process::id()));
+        let path = self.file(&own);
         let write = || {
             let mut file = fresh(&path)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            self.put(name)
+            file.write_all(bytes)?;
+            if durably {
+                file.sync_all()?;
+                return self.put(&own, name);
+            }
+            fs::rename(&path, self.file(name))
         };
-        write().map_err(failed(&path))
+        write().map_err(failed(&path)).inspect_err(|_| {
+            let _ = fs::remove_file(&path);
+        })
     }
 
     /// Gives a file that is complete its name.
-    fn put(&self, name: &str) -> io::Result<()> {
-        fs::rename(self.file(&partial(name)), self.file(name))?;
+    fn put(&self, partial: &str, name: &str) -> io::Result<()> {
+        fs::rename(self.file(partial), self.file(name))?;
         File::open(&self.0)?.sync_all()
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Bounds;
+
 /// A program and all that it is given.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
@@ -28,6 +30,15 @@ pub struct Launch {
     /// How many bytes of its output are kept: the first half of them as they come, and the last ones in place of all
     /// that comes after.
     pub output_limit: u64,
+}
+
+/// What a keeper is told.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Order {
+    #[serde(flatten)]
+    pub launch: Launch,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
 }
 
 impl fmt::Debug for Launch {

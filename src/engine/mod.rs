@@ -13,11 +13,21 @@
 //! soon as it runs.
 
 mod bar;
+mod bounds;
+mod collect;
+mod executor;
 mod folder;
 pub(crate) mod keeper;
+mod kept;
 mod launch;
+mod local;
+mod members;
+mod meter;
 mod output;
+mod pipes;
 mod process;
+mod slurm;
+mod spawn;
 mod start;
 mod stop;
 mod watch;
@@ -28,10 +38,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use bar::bar;
+pub use bounds::{Bounds, Breach, Usage};
+pub use collect::{CollectError, Collected, Found, collect};
+pub use executor::{Executor, ExecutorError, Finish, Job, Outcome, Standing, SubmitError, Ticket};
 pub use launch::Launch;
-pub use output::output;
-pub use start::{start, start_with};
-pub use stop::stop;
+pub use local::Local;
+pub use output::{Stream, output, printed};
+pub use slurm::{Slurm, SlurmSettings};
+pub use start::{own_binary, start, start_bounded, start_with};
+pub use stop::{ask_to_stop, end_unkept, stop};
 pub use watch::ended;
 
 use folder::{Ended, Folder, Told};
@@ -120,7 +135,7 @@ pub fn look(folder: &Path) -> Result<Look, EngineError> {
     if let Some(ended) = told(&folder)? {
         return Ok(ended);
     }
-    if kept || folder.group()?.is_some_and(|group| group.lives()) {
+    if kept || folder.members()?.is_some_and(|members| members.live()) {
         let since = folder
             .program()?
             .map_or(keeper.since, |program| program.since);
@@ -134,6 +149,46 @@ pub fn look(folder: &Path) -> Result<Look, EngineError> {
         },
         None => Look::Lost,
     })
+}
+
+/// What is written down of the end of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How it ended.
+    pub end: End,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The bound that it went beyond. If it was ended for that, the end is [`End::Stopped`].
+    pub breach: Option<Breach>,
+    /// What it took, if it had bounds.
+    pub usage: Option<Usage>,
+}
+
+/// The end of the program of a folder, if it is written down and can be understood; [`look`] tells the rest.
+///
+/// # Errors
+/// If files of the folder cannot be read.
+pub fn report(folder: &Path) -> Result<Option<Report>, EngineError> {
+    Ok(match Folder::at(folder).end()? {
+        Told::Nothing | Told::Garbled => None,
+        Told::Ended(ended) => Some(Report {
+            end: ended.end,
+            at: ended.at,
+            breach: ended.breach,
+            usage: ended.usage,
+        }),
+    })
+}
+
+/// Does anybody keep the program of a folder? One that runs without is not held to its bounds, and how it ends will not be
+/// known.
+///
+/// # Errors
+/// If files of the folder cannot be read.
+pub fn is_kept(folder: &Path) -> Result<bool, EngineError> {
+    Ok(Folder::at(folder)
+        .keeper()?
+        .is_some_and(|keeper| keeper.lives()))
 }
 
 /// The end that is written down.

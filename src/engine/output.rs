@@ -5,8 +5,20 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::EngineError;
 use super::folder::{Folder, Told, failed};
+
+/// Where a program prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Its standard output.
+    Output,
+    /// Its standard error.
+    Errors,
+}
 
 /// Bytes of the output, standard output and error as they came, from `from` on, at most so many. Of more than the limit
 /// of [`Launch`](super::Launch) the first half is there while it comes; when the program has ended, a mark that tells how
@@ -15,24 +27,47 @@ use super::folder::{Folder, Told, failed};
 /// # Errors
 /// If the file cannot be read.
 pub fn output(folder: &Path, from: u64, most: usize) -> Result<Vec<u8>, EngineError> {
+    printed(folder, Stream::Output, from, most)
+}
+
+/// The same of one of its streams. Standard error is with the output, unless the program has [`Bounds`](super::Bounds).
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn printed(
+    folder: &Path,
+    stream: Stream,
+    from: u64,
+    most: usize,
+) -> Result<Vec<u8>, EngineError> {
     let folder = Folder::at(folder);
     // Asked first: what comes after the file is known only once the file is complete.
     let told = folder.end()?;
-    let path = folder.output_file();
-    let (mut bytes, length) = match read(&path, from, most) {
-        Ok(read) => read,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), 0),
-        Err(error) => return Err(failed(&path)(error)),
-    };
+    let path = folder.stream_file(stream);
+    let (mut bytes, length) = read_file(&path, from, most)?;
     if let Told::Ended(ended) = told
-        && ended.unwritten > 0
+        && ended.unwritten_of(stream) > 0
     {
-        let mark = format!("\n[{} bytes could not be written]\n", ended.unwritten);
+        let unwritten = ended.unwritten_of(stream);
+        let mark = format!("\n[{unwritten} bytes could not be written]\n");
         let skipped = usize::try_from(from.saturating_sub(length)).unwrap_or(usize::MAX);
         let room = most - bytes.len();
         bytes.extend(mark.bytes().skip(skipped).take(room));
     }
     Ok(bytes)
+}
+
+/// Bytes of a file from a place on, and how long it is. One that is not there is empty.
+pub(super) fn read_file(
+    path: &Path,
+    from: u64,
+    most: usize,
+) -> Result<(Vec<u8>, u64), EngineError> {
+    match read(path, from, most) {
+        Ok(read) => Ok(read),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((Vec::new(), 0)),
+        Err(error) => Err(failed(path)(error)),
+    }
 }
 
 fn read(path: &Path, from: u64, most: usize) -> io::Result<(Vec<u8>, u64)> {
@@ -54,6 +89,7 @@ pub(super) struct Kept {
     tail: VecDeque<u8>,
     tail_most: usize,
     left_out: u64,
+    has_written: bool,
 }
 
 impl Kept {
@@ -65,6 +101,7 @@ impl Kept {
             tail: VecDeque::new(),
             tail_most: usize::try_from(tail).unwrap_or(usize::MAX),
             left_out: 0,
+            has_written: false,
         }
     }
 
@@ -97,7 +134,10 @@ impl Kept {
         {
             match file.write(&bytes[written..]) {
                 Ok(0) => break,
-                Ok(more) => written += more,
+                Ok(more) => {
+                    written += more;
+                    self.has_written = true;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Of what comes now the last bytes are kept, in case there is room at the end.
                 Err(_) => break,
@@ -115,7 +155,9 @@ impl Kept {
         let mark = rest.len();
         rest.extend(&self.tail);
         let written = self.write(&rest);
-        if let Some(file) = &self.file {
+        if let Some(file) = &self.file
+            && self.has_written
+        {
             // The end will tell that it is complete.
             let _ = file.sync_all();
         }

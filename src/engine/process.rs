@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use nix::errno::Errno;
@@ -15,7 +16,7 @@ pub(super) struct Process {
     /// Its number.
     pub pid: i32,
     /// When it began, in clock ticks since the machine did (`starttime` in proc(5)).
-    ticks: u64,
+    pub ticks: u64,
     /// Which life of the machine that was.
     boot: String,
     /// When it began, by the clock.
@@ -68,7 +69,8 @@ impl Process {
         stat.ticks == self.ticks && self.is_of_this_boot()
     }
 
-    fn is_of_this_boot(&self) -> bool {
+    /// Was it of this life of the machine?
+    pub fn is_of_this_boot(&self) -> bool {
         boot().is_ok_and(|boot| boot == self.boot)
     }
 
@@ -124,12 +126,15 @@ impl Group {
             Some(stat) if stat.alive => return true,
             Some(_) | None => {}
         }
-        Stat::all().any(|stat| {
-            stat.alive
-                && stat.group == self.leader.pid
-                && stat.session == self.session
-                && stat.ticks >= self.leader.ticks
-        })
+        Stat::all().any(|stat| self.has(&stat))
+    }
+
+    /// Is this one of it? Asked of a process that lives while the group does.
+    pub fn has(&self, stat: &Stat) -> bool {
+        stat.alive
+            && stat.group == self.leader.pid
+            && stat.session == self.session
+            && stat.ticks >= self.leader.ticks
     }
 
     /// Sends a signal to all of it, if any lives.
@@ -154,22 +159,44 @@ fn send(group: i32, signal: Signal) {
     }
 }
 
+/// How many of the ticks of `/proc` a second has: on Linux the same on all machines.
+const TICKS_PER_SECOND: u64 = 100;
+
 /// What `/proc/<pid>/stat` says (proc(5)).
-struct Stat {
+#[derive(Clone, Debug)]
+pub(super) struct Stat {
+    pub pid: i32,
     /// Neither a zombie nor dead.
-    alive: bool,
-    group: i32,
-    session: i32,
-    ticks: u64,
+    pub alive: bool,
+    pub parent: i32,
+    pub group: i32,
+    pub session: i32,
+    /// When it began, as in [`Process`].
+    pub ticks: u64,
+    /// How long it and its children that it has waited for have kept a processor busy, in ticks.
+    busy: u64,
 }
 
 impl Stat {
-    fn of(pid: i32) -> Option<Self> {
+    pub fn of(pid: i32) -> Option<Self> {
         Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// How long it and its children that it has waited for have kept a processor busy.
+    pub fn cpu(&self) -> Duration {
+        Duration::from_millis(self.busy.saturating_mul(1000 / TICKS_PER_SECOND))
+    }
+
+    /// Sends a signal to it, if it is still who has its number.
+    pub fn signal(&self, signal: Signal) {
+        // 0 and less would be groups, and 1 is init.
+        if self.pid > 1 && Self::of(self.pid).is_some_and(|now| now.ticks == self.ticks) {
+            let _ = kill(Pid::from_raw(self.pid), signal);
+        }
+    }
+
     /// Those of all processes.
-    fn all() -> impl Iterator<Item = Self> {
+    pub fn all() -> impl Iterator<Item = Self> {
         let processes = fs::read_dir("/proc").into_iter().flatten();
         processes
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -178,14 +205,20 @@ impl Stat {
 
     /// The name of the program is the second field, in parentheses, and may hold anything.
     fn parse(stat: &[u8]) -> Option<Self> {
+        let name = stat.iter().position(|byte| *byte == b'(')?;
+        let pid = std::str::from_utf8(stat.get(..name)?).ok()?;
         let end = stat.iter().rposition(|byte| *byte == b')')?;
         let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let times = fields.get(11..15)?.iter();
         Some(Self {
+            pid: pid.trim().parse().ok()?,
             alive: !matches!(*fields.first()?, "Z" | "X" | "x"),
+            parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             ticks: fields.get(19)?.parse().ok()?,
+            busy: times.filter_map(|time| time.parse::<u64>().ok()).sum(),
         })
     }
 }

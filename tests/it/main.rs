@@ -30,6 +30,7 @@ mod downloads;
 mod engine;
 mod feed;
 mod finding;
+mod flows;
 mod foreign_keys;
 mod fplanes;
 mod goldens;

@@ -1,8 +1,11 @@
 //! Programs are kept: whoever started them may die, and what became of them can be told.
 
 mod ending;
+mod local;
 mod printing;
+mod slurm;
 mod starting;
+mod steps;
 mod surviving;
 
 use std::ffi::OsString;

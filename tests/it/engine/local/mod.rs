@@ -1,0 +1,14 @@
+//! Steps on this machine.
+
+mod canceling;
+mod ending;
+mod limits;
+mod results;
+mod submitting;
+mod surviving;
+
+use labql::engine::Local;
+
+fn local() -> Local {
+    Local::with_keeper(env!("CARGO_BIN_EXE_labql").into())
+}
