@@ -6,8 +6,8 @@
 //! | `GET /fplane/{date}` | the file of the plane as it was then |
 //! | `POST /fplane`, `POST /fplane/` | the file of the plane after a message of the telescope |
 //!
-//! Everybody may get a file, or whoever may read (`fplanes.open_files`), by `?actual_pos=1` with measured positions, by `?full_fplane=0` only of the units in
-//! use. To change the plane takes a key, most often as `Authorization: FPS_API APIKEY=KEY`. What is refused is told as
+//! Everybody may get a file, or whoever may read (`fplanes.open_files`), by `?actual_pos=1` with measured positions, by
+//! `?full_fplane=0` only of the units in use. To change the plane takes a key, most often as `Authorization: FPS_API APIKEY=KEY`. What is refused is told as
 //! `{"message": …}`: 400 what is wrong with the request, 401 that no key was shown, 403 that a key is not good.
 
 #![expect(clippy::result_large_err, reason = "what is refused is an answer too")]

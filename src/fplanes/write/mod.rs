@@ -51,9 +51,7 @@ pub struct Outcome {
     pub is_repeated: bool,
     /// What is odd about it.
     pub warnings: Vec<Warning>,
-    /// The plane at the last instant that was told of, as it was known before.
-    pub before: Plane,
-    /// The plane at that instant, as it is known with this.
+    /// The plane at the last instant that was told of, as it is known with this.
     pub plane: Plane,
     /// What each source changed, in order of time. Of what was told before there is the source, without changes.
     pub steps: Vec<Step>,

@@ -107,15 +107,13 @@ impl<'a> Turn<'a> {
         let positions = self.positions.unwrap_or_else(|| shown(&told));
         let last = told.iter().map(|told| told.valid_from).max().unwrap_or(now);
         let (repeated, new) = self.sift(told).await?;
-        let before = self.plane(last, positions).await?;
         if new.is_empty() {
             odd.push(warnings::repeated());
             return Ok(Outcome {
                 committed: commit,
                 is_repeated: true,
                 warnings: odd,
-                plane: before.clone(),
-                before,
+                plane: self.plane(last, positions).await?,
                 steps: repeated,
             });
         }
@@ -161,7 +159,6 @@ impl<'a> Turn<'a> {
             committed: commit,
             is_repeated: false,
             warnings: odd,
-            before,
             plane,
             steps,
         })
