@@ -2,7 +2,7 @@
 # A private, throw-away Slurm with one node for tests, on loopback ports of its own, with a munge of its own.
 #   slurm.sh start FOLDER   makes and starts it in FOLDER (which must not exist), prints the path of its slurm.conf
 #   slurm.sh stop FOLDER    stops it with all its jobs, and deletes FOLDER
-#   slurm.sh halt FOLDER    ends its controller at once, as a crash would
+#   slurm.sh halt FOLDER    ends its controller, which saves its state
 #   slurm.sh resume FOLDER  starts the controller again
 # SLURM_SETTINGS has lines for slurm.conf, in place of those that are there by the same name.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -130,7 +130,8 @@ no_jobs() {
   jobs=$(ask squeue --noheader) && [[ -z $jobs ]]
 }
 
-halt() { end KILL slurmctld.pid; }
+# One that is killed may have forgotten its last jobs, and gives their numbers again; a node that has them refuses all work then.
+halt() { end TERM slurmctld.pid; }
 
 resume() {
   slurmctld -f "$conf" || die "slurmctld: $(tail -n 20 "$folder/slurmctld.log")"

@@ -15,6 +15,9 @@ use crate::events::Feed;
 use crate::experiments::actions::{self, Actions};
 use crate::experiments::sync::MirrorWork;
 use crate::failure::Failure;
+use crate::flows::Flows;
+use crate::flows::mover::{self, PostProcessing};
+use crate::flows::write::retention::FlowRetention;
 use crate::workers::{EventRetention, Work, Workers};
 
 /// How long background work may take to end.
@@ -27,6 +30,7 @@ pub async fn works(
     feed: &Feed,
     inbox: &Inbox,
     storage: &Arc<Storage>,
+    flows: &Flows,
 ) -> Result<Vec<Arc<dyn Work>>, Failure> {
     let mut works: Vec<Arc<dyn Work>> = Vec::new();
     let autosubmit = &config.autosubmit;
@@ -49,6 +53,10 @@ pub async fn works(
             inbox: inbox.clone(),
         }));
     }
+    works.push(Arc::new(FlowRetention {
+        flows: flows.clone(),
+    }));
+    works.push(Arc::new(PostProcessing::new(flows.clone())));
     Ok(works)
 }
 
@@ -80,12 +88,18 @@ impl Background {
         Self { tasks, stop }
     }
 
-    /// Looks after what people have Autosubmit do, if there is or can be anything of it.
-    pub async fn keep(&self, config: &Config, actions: &Actions) -> Result<(), Failure> {
+    /// Moves runs of workflows forward, and looks after what people have Autosubmit do, if there is or can be anything of it.
+    pub async fn keep(
+        &self,
+        config: &Config,
+        actions: &Actions,
+        flows: &Flows,
+    ) -> Result<(), Failure> {
+        let lease = config.workers.lease();
+        mover::keep(flows.clone(), lease, self.stop.clone(), &self.tasks);
         let turned_on = !config.actions.enabled.is_empty();
         if turned_on || actions.are_under_way().await? {
-            let (lease, stop) = (config.workers.lease(), self.stop.clone());
-            actions::keep(actions.clone(), lease, stop, &self.tasks);
+            actions::keep(actions.clone(), lease, self.stop.clone(), &self.tasks);
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::events::Retention;
 use crate::experiments::actions::ActionsConfig;
 use crate::experiments::readers::{CENTRAL, Server};
 use crate::failure::Failure;
+use crate::flows::settings::FlowSettings;
 use crate::fplanes::settings::FplaneSettings;
 use crate::graphql::engine::EngineSettings;
 use crate::http::HttpSettings;
@@ -131,6 +132,8 @@ pub struct Config {
     pub datasets: StorageSettings,
     /// Focal planes: where the telescope stands, which of its messages are believed.
     pub fplanes: FplaneSettings,
+    /// Flows: where runs run, what they may use, what is kept.
+    pub flows: FlowSettings,
     /// Background work: whether `labql serve` does any, leases.
     pub workers: WorkersSettings,
     /// GraphQL: limits, timeouts, caches.
@@ -209,6 +212,7 @@ impl Default for Config {
             actions: ActionsConfig::default(),
             datasets: StorageSettings::default(),
             fplanes: FplaneSettings::default(),
+            flows: FlowSettings::default(),
             workers: WorkersSettings::default(),
             graphql: EngineSettings::default(),
             http: HttpSettings::default(),

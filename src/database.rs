@@ -352,6 +352,9 @@ async fn prepare(
 ) -> Result<(), sqlx::Error> {
     let set = sqlx::query("SET plan_cache_mode = force_generic_plan");
     set.execute(&mut *connection).await?;
+    // A process that is suspended or cut off in a transaction must not keep others from its rows for hours.
+    let idle = sqlx::query("SET idle_in_transaction_session_timeout = '2min'");
+    idle.execute(&mut *connection).await?;
     if let Some(limit) = limit {
         // 0 would be no limit.
         let limit = sqlx::query("SELECT set_config('statement_timeout', $1, false)")

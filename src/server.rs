@@ -26,6 +26,7 @@ use crate::experiments::actions::{Actions, ProfileError};
 use crate::experiments::read::user_metrics::Installation;
 use crate::experiments::reports::Reports;
 use crate::failure::Failure;
+use crate::flows::Flows;
 use crate::fplane_route;
 use crate::graphql::context::Services;
 use crate::graphql::engine::Engine;
@@ -108,6 +109,7 @@ impl Server {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &config.actions, &config.data_dir),
             storage: Arc::new(config.datasets.clone().into()),
+            flows: Flows::new(&database, &feed, &config.flows, &config.data_dir),
             fplanes: Arc::new(config.fplanes.clone()),
             people: People::new(database.clone(), feed.clone()),
             feed,
@@ -161,15 +163,15 @@ impl Server {
         let (database, feed) = (&self.database, &self.services.feed);
         let works = if self.config.workers.enabled {
             let storage = &self.services.storage;
-            works(&self.config, database, feed, &self.inbox, storage).await?
+            let flows = &self.services.flows;
+            works(&self.config, database, feed, &self.inbox, storage, flows).await?
         } else {
             Vec::new()
         };
         let background = Background::start(&self.config, database, feed, works, &self.stop);
         if self.config.workers.enabled {
-            background
-                .keep(&self.config, &self.services.actions)
-                .await?;
+            let Services { actions, flows, .. } = &self.services;
+            background.keep(&self.config, actions, flows).await?;
         }
 
         let links = tokio::spawn(rebuild_links(database.clone(), self.stop.clone()));

@@ -21,6 +21,7 @@ mod m20261122_000016_finding;
 mod m20261122_000017_lineage;
 mod m20261122_000018_dataset_notifications;
 mod m20261123_000020_fplanes;
+mod m20261123_000021_flows;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000017_lineage::Migration),
             Box::new(m20261122_000018_dataset_notifications::Migration),
             Box::new(m20261123_000020_fplanes::Migration),
+            Box::new(m20261123_000021_flows::Migration),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! `labql demo`.
 
+mod flows;
 mod fplanes;
 
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Args;
 
+use self::flows::Flowing;
 use super::CommandResult;
 use crate::auth::accounts::{self, NewUser};
 use crate::auth::api_key;
@@ -22,6 +24,7 @@ use crate::demo;
 use crate::demo::dtool::BASE_URI;
 use crate::experiments::sync::{Mirror, Scope};
 use crate::files::{private_file, private_folder};
+use crate::flows::settings::FlowSettings;
 use crate::fplanes::settings::FplaneSettings;
 use crate::graphql::context::Services;
 use crate::server::Server;
@@ -48,7 +51,7 @@ pub struct Demo {
     /// When the server listens, write its address, user and password to this file, as lines for a shell
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Let an experiment go on while the server runs: a job changes every three seconds
+    /// Let an experiment go on while the server runs, where a job changes every three seconds, and a run that takes minutes
     #[arg(long)]
     live: bool,
     /// Only write and load the laboratory
@@ -80,6 +83,12 @@ impl Demo {
             let write = move || demo::fplanes::write_planes(&path, Utc::now());
             tokio::task::spawn_blocking(write).await??;
         }
+        let workflows = lab.join("flows");
+        if !workflows.exists() {
+            let path = workflows.clone();
+            let write = move || demo::flows::write_flows(&path, Utc::now());
+            tokio::task::spawn_blocking(write).await??;
+        }
         config.data_dir.clone_from(&self.dir);
         config.settle();
         // What is set is about another installation.
@@ -98,6 +107,11 @@ impl Demo {
             ..StorageSettings::default()
         };
         config.fplanes = FplaneSettings::default();
+        config.flows = FlowSettings {
+            template_folders: vec![workflows.canonicalize()?],
+            local: config.flows.local,
+            ..FlowSettings::default()
+        };
         let installation = config.autosubmit.clone();
         if let Some(listen) = self.listen {
             config.listen = listen;
@@ -126,8 +140,17 @@ impl Demo {
         say!("loaded {} datasets", load_datasets(services).await?);
         fplanes::load(services, planes).await?;
         say!("loaded focal planes of four years");
+        let flowing = Flowing {
+            flows: &services.flows,
+            folder: workflows,
+            user: USER,
+        };
+        say!("loaded workflows and {} runs", flowing.load().await?);
         if self.no_serve {
             return Ok(());
+        }
+        if self.live {
+            flowing.keep_running().await?;
         }
         if let Some(path) = &self.ready_file {
             write_ready(path, server.address, &password)?;

@@ -16,11 +16,13 @@ mod import;
 mod index;
 mod keep;
 mod migrate;
+mod run;
 mod schema;
 mod serve;
 mod token;
 mod user;
 mod worker;
+mod workflow;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,6 +77,10 @@ enum Command {
     Dataset(dataset::Dataset),
     /// Show focal planes, load them, say what changed
     Fplane(fplane::Fplane),
+    /// Check, register and list workflows
+    Workflow(workflow::Workflow),
+    /// Run a workflow on a server, and follow the run
+    Run(run::Run),
     /// Print the GraphQL schema
     Schema,
     /// Print the effective configuration, secrets masked
@@ -95,8 +101,16 @@ type CommandResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// Runs the command that the arguments name.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
-    match Box::pin(execute(cli)).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match cli.command {
+        // A client: the configuration here is not that of its server. It ends as its run does.
+        Command::Run(command) => Box::pin(command.run()).await,
+        command => {
+            let done = Box::pin(execute(cli.global, command)).await;
+            done.map(|()| ExitCode::SUCCESS)
+        }
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("labql: {error}");
             ExitCode::FAILURE
@@ -104,23 +118,23 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn execute(cli: Cli) -> CommandResult {
-    if let Command::Schema = cli.command {
+async fn execute(global: Global, command: Command) -> CommandResult {
+    if let Command::Schema = command {
         schema::run();
         return Ok(());
     }
-    if let Command::Keep(command) = cli.command {
+    if let Command::Keep(command) = command {
         return command.run().await;
     }
-    let mut config = Config::load(cli.global.config.as_deref())?;
-    if let Some(folder) = cli.global.data_dir {
+    let mut config = Config::load(global.config.as_deref())?;
+    if let Some(folder) = global.data_dir {
         config.data_dir = folder;
     }
-    let named = cli.global.database_url.is_some();
-    if let Some(url) = cli.global.database_url {
+    let named = global.database_url.is_some();
+    if let Some(url) = global.database_url {
         config.database.url = url.into();
     }
-    if let Command::Demo(command) = cli.command {
+    if let Command::Demo(command) = command {
         // The demo's user and experiments belong in no database that is not named for it.
         if !named {
             config.database.url = String::new().into();
@@ -128,10 +142,10 @@ async fn execute(cli: Cli) -> CommandResult {
         return Box::pin(command.run(config)).await;
     }
     config.settle();
-    if let Command::Serve(_) | Command::Worker(_) = cli.command {
+    if let Command::Serve(_) | Command::Worker(_) = command {
         config.actions.validate()?;
     }
-    match cli.command {
+    match command {
         Command::Serve(command) => command.run(config).await,
         Command::Worker(command) => command.run(config).await,
         Command::Migrate(command) => command.run(config).await,
@@ -141,8 +155,9 @@ async fn execute(cli: Cli) -> CommandResult {
         Command::Index(command) => command.run(config).await,
         Command::Dataset(command) => command.run(config).await,
         Command::Fplane(command) => Box::pin(command.run(config)).await,
+        Command::Workflow(command) => Box::pin(command.run(config)).await,
         // They need no configuration, or settle it themselves: all were done above.
-        Command::Schema | Command::Keep(_) | Command::Demo(_) => Ok(()),
+        Command::Schema | Command::Keep(_) | Command::Demo(_) | Command::Run(_) => Ok(()),
         Command::Config => config::run(&config),
     }
 }

@@ -13,6 +13,7 @@ use crate::database::Database;
 use crate::datasets::notifications::Inbox;
 use crate::events::Feed;
 use crate::experiments::actions::Actions;
+use crate::flows::Flows;
 use crate::server::end_on_signal;
 use crate::telemetry;
 
@@ -43,13 +44,14 @@ impl Worker {
         let feed = Feed::open(database.clone()).await?;
         let inbox = Inbox::new(database.clone());
         let storage = Arc::new(config.datasets.clone().into());
-        let works = works(&config, &database, &feed, &inbox, &storage).await?;
+        let flows = Flows::new(&database, &feed, &config.flows, &config.data_dir);
+        let works = works(&config, &database, &feed, &inbox, &storage, &flows).await?;
         for work in &works {
             say!("worker:     {} ({})", work.name(), work.schedule());
         }
         let background = Background::start(&config, &database, &feed, works, &stop);
         let actions = Actions::new(&database, &feed, &config.actions, &config.data_dir);
-        background.keep(&config, &actions).await?;
+        background.keep(&config, &actions, &flows).await?;
         stop.cancelled().await;
         background.end().await;
         database.close().await;

@@ -11,6 +11,7 @@ mod chance;
 pub mod dtool;
 mod error;
 mod files;
+pub mod flows;
 pub mod fplanes;
 mod pickle_writer;
 
@@ -29,10 +30,12 @@ pub struct Summary {
     pub datasets: dtool::Summary,
     /// The focal planes in the folder `fplanes`.
     pub fplanes: fplanes::Summary,
+    /// The workflows in the folder `flows`.
+    pub flows: flows::Summary,
 }
 
-/// Writes the whole laboratory below `path`: its Autosubmit root, `path/autosubmit`, its datasets, `path/datasets`, and its
-/// focal planes, `path/fplanes`.
+/// Writes the whole laboratory below `path`: its Autosubmit root, `path/autosubmit`, its datasets, `path/datasets`, its
+/// focal planes, `path/fplanes`, and its workflows, `path/flows`.
 ///
 /// A laboratory that stands there already is replaced; see [`autosubmit::write_root`] for what protects other files.
 pub fn write(path: &Path, now: DateTime<Utc>) -> Result<Summary, DemoError> {
@@ -40,5 +43,6 @@ pub fn write(path: &Path, now: DateTime<Utc>) -> Result<Summary, DemoError> {
         autosubmit: autosubmit::write_root(&path.join("autosubmit"), now)?,
         datasets: dtool::write_base(&path.join("datasets"), now)?,
         fplanes: fplanes::write_planes(&path.join("fplanes"), now)?,
+        flows: flows::write_flows(&path.join("flows"), now)?,
     })
 }

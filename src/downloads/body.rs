@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
+use super::archive::Archive;
 use crate::experiments::readers::{Compression, OpenFile, SourceError, count_bytes, decompressed};
 
 /// How much of a file is read at once, in bytes.
@@ -63,6 +64,23 @@ pub async fn unpacked(
         let _ = &places;
     });
     Ok(Body::from_stream(held))
+}
+
+/// An archive, made as fast as the client takes it. What is wrong with a file breaks the answer off.
+pub fn packed(archive: Archive, places: (OwnedSemaphorePermit, OwnedSemaphorePermit)) -> Body {
+    let pieces = stream::try_unfold(archive, |mut archive| async move {
+        // On a thread for blocking work for one piece alone, as below.
+        let next = move || Ok(archive.piece()?.map(|piece| (piece, archive)));
+        let done = spawn_blocking(next).await;
+        done.unwrap_or_else(|error| Err(io::Error::other(error)))
+    });
+    let pieces = pieces.inspect_err(|error| {
+        tracing::warn!(%error, "a file of an archive that is being sent cannot be read");
+    });
+    let held = pieces.inspect(move |_| {
+        let _ = &places;
+    });
+    Body::from_stream(held)
 }
 
 /// The next piece, and the decoder unless that was the last. It works on a thread for blocking work for this piece alone,

@@ -1,48 +1,66 @@
-//! Files over HTTP: the logs of experiments and the items of datasets, whole or in ranges, behind the same guard as everything else.
+//! Files over HTTP, whole or in ranges, behind the same guard as everything else: logs of experiments, items of datasets, what
+//! people bring for runs, and what runs give.
 //!
 //! | path | |
 //! | --- | --- |
 //! | `/files/experiments/{expid}/logs/{name}` | a log of a job |
 //! | `/files/experiments/{expid}/aslogs/{name}` | a log of Autosubmit itself |
 //! | `/files/datasets/{id}/items/{identifier}` | an item of a dataset, or where in a bucket it is |
+//! | `/files/uploads` | takes a file for runs (`POST`) |
+//! | `/files/uploads/{key}` | a file that was brought |
+//! | `/files/runs/{run}/results/{name}` | a file that a run gave |
+//! | `/files/runs/{run}/archive` | all of them |
 //!
 //! A file is sent as it is stored, in pieces: neither its size nor the speed of a client costs memory.
 
 #![expect(clippy::result_large_err, reason = "what is refused is an answer too")]
 
+mod archive;
 mod body;
 pub(crate) mod conditions;
 mod items;
 mod logs;
 mod range;
+mod runs;
+mod uploads;
 
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, RawQuery, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, RANGE,
+    ETAG, RANGE, RETRY_AFTER,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 
 use self::conditions::Verdict;
 use self::range::Range;
+use crate::beneath::Beneath;
+use crate::failure::{Failure, RejectionCode};
 use crate::graphql::context::Services;
 use crate::graphql::error::ErrorCode;
-use crate::http::{Authenticated, HttpState, busy, failed, refusal};
+use crate::http::{Authenticated, HttpState, busy, failed, fault, refusal};
 use crate::links;
 
 /// Files that are sent at once; each holds a file descriptor and a piece of its content.
 const MOST_DOWNLOADS: usize = 256;
 /// Files that are unpacked at once; each decoder may hold as much memory as the file asks for, up to 128 MiB.
 const MOST_UNPACKED: usize = 4;
+/// Archives that are made at once: compressing keeps a processor busy.
+const MOST_PACKED: usize = 8;
+/// Files that are brought at once.
+const MOST_BROUGHT: usize = 64;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -51,6 +69,8 @@ struct Downloads {
     services: Services,
     sent: Arc<Semaphore>,
     unpacked: Arc<Semaphore>,
+    packed: Arc<Semaphore>,
+    brought: Arc<Semaphore>,
 }
 
 impl FromRef<Downloads> for HttpState {
@@ -66,11 +86,17 @@ pub fn router(http: HttpState, services: Services) -> Router {
         services,
         sent: Arc::new(Semaphore::new(MOST_DOWNLOADS)),
         unpacked: Arc::new(Semaphore::new(MOST_UNPACKED)),
+        packed: Arc::new(Semaphore::new(MOST_PACKED)),
+        brought: Arc::new(Semaphore::new(MOST_BROUGHT)),
     };
     Router::new()
         .route(links::JOB_LOG, get(logs::of_job))
         .route(links::AUTOSUBMIT_LOG, get(logs::of_autosubmit))
         .route(links::DATASET_ITEM, get(items::item))
+        .route(links::UPLOADS, post(uploads::bring))
+        .route(links::UPLOAD, get(uploads::upload))
+        .route(links::RUN_RESULT, get(runs::result))
+        .route(links::RUN_ARCHIVE, get(runs::archive))
         .route("/files/{*path}", get(nothing))
         .with_state(downloads)
 }
@@ -123,7 +149,7 @@ impl Downloads {
 
 /// A file that is open, and what its headers say.
 struct Stored {
-    file: std::fs::File,
+    file: File,
     size: u64,
     etag: HeaderValue,
     headers: HeaderMap,
@@ -164,6 +190,36 @@ impl Stored {
     }
 }
 
+/// A file of labql's own: below a folder, and of this size.
+async fn stored(folder: PathBuf, path: String, size: u64) -> Result<File, Response> {
+    let open = move || {
+        let folder = Beneath::open(&folder.canonicalize()?)?;
+        archive::file_of_size(&folder, &path, size)
+    };
+    let opened: io::Result<File> = spawn_blocking(open).await.map_err(fault)?;
+    opened.map_err(|error| logs::broken(&error.into()))
+}
+
+/// Why flows do not do what was asked of them. 413: it is too large.
+fn refused(failure: Failure) -> Response {
+    let Failure::Rejected(rejection) = failure else {
+        return failed(failure);
+    };
+    let (status, code) = match rejection.code {
+        RejectionCode::BadInput => (StatusCode::BAD_REQUEST, ErrorCode::BadInput),
+        RejectionCode::Conflict => (StatusCode::CONFLICT, ErrorCode::Conflict),
+        RejectionCode::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
+        RejectionCode::Unauthenticated => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated),
+        RejectionCode::RateLimited => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited),
+        RejectionCode::TooComplex => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooComplex),
+    };
+    let refused = refusal(status, code, rejection.message);
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return ([(RETRY_AFTER, "60")], refused).into_response();
+    }
+    refused
+}
+
 /// The answer, if the conditions of the request decide on it without the file's content.
 fn decided(asked: &Asked, etag: &HeaderValue, headers: &HeaderMap) -> Option<Response> {
     match conditions::verdict(&asked.headers, etag) {
@@ -177,10 +233,14 @@ fn decided(asked: &Asked, etag: &HeaderValue, headers: &HeaderMap) -> Option<Res
     }
 }
 
-fn headers(media_type: &'static str, etag: &HeaderValue, name: &str) -> HeaderMap {
+fn headers(media_type: &str, etag: &HeaderValue, name: &str) -> HeaderMap {
+    const UNKNOWN: HeaderValue = HeaderValue::from_static("application/octet-stream");
     let disposition = format!("attachment; filename*=UTF-8''{}", links::segment(name));
     HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (
+            CONTENT_TYPE,
+            HeaderValue::from_str(media_type).unwrap_or(UNKNOWN),
+        ),
         (CONTENT_DISPOSITION, text(&disposition)),
         // For who asked, and only after it was asked whether it is still the same.
         (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
@@ -202,7 +262,7 @@ fn text(value: &str) -> HeaderValue {
 
 fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Response> {
     let place = Arc::clone(places).try_acquire_owned();
-    place.map_err(|_full| busy("too many files are being sent: try again later"))
+    place.map_err(|_full| busy("too many files are under way: try again later"))
 }
 
 fn no_file() -> Response {

@@ -168,6 +168,9 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// a folder that is not there is lost.
     async fn bar(&self, ticket: &Ticket) -> Result<Standing, ExecutorError>;
 
+    /// What the step is called where it runs, for people: the number of a process or a job. None: it is not known.
+    async fn remote_id(&self, ticket: &Ticket) -> Option<String>;
+
     /// Bytes of what the step printed, from `from` on, at most so many. Only appended to while it runs and after: what was read
     /// at a place once stays there. What was cut has a mark in its place.
     async fn logs(

@@ -188,12 +188,21 @@ impl Folder {
 
     /// May nothing be started here any more?
     pub fn is_barred(&self) -> Result<bool, EngineError> {
-        let barred = self.read(BAR, || true)?;
-        Ok(barred.is_some())
+        Ok(self.bar()?.is_some())
     }
 
-    pub fn note_bar(&self) -> Result<(), EngineError> {
-        self.write(BAR, &true)
+    /// The bar, if there is one: whether somebody had claimed the folder before.
+    pub fn bar(&self) -> Result<Option<bool>, EngineError> {
+        self.read(BAR, || false)
+    }
+
+    pub fn note_bar(&self, was_claimed: bool) -> Result<(), EngineError> {
+        self.write(BAR, &was_claimed)
+    }
+
+    /// Writes down that nothing was begun, which several may find out at the same time.
+    pub fn note_not_started(&self, reason: &str) -> Result<(), EngineError> {
+        self.write(END, &Ended::now(super::End::NotStarted(reason.to_owned())))
     }
 
     /// How long the program has to end, if it shall.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::executor::{
     Executor, ExecutorError, Finish, Job, Outcome, Standing, SubmitError, Ticket, blocking, check,
 };
+use super::folder::Folder;
 use super::{
     End, EngineError, Launch, Look, Report, Stream, ask_to_stop, bar, end_unkept, is_kept, look,
     own_binary, printed, report, start_bounded, stop,
@@ -133,6 +134,13 @@ impl Executor for Local {
             Ok(standing(&folder).0)
         })
         .await?
+    }
+
+    async fn remote_id(&self, ticket: &Ticket) -> Option<String> {
+        let folder = ticket.folder.clone();
+        let told = blocking(move || Folder::at(&folder).program()).await;
+        let program = told.ok()?.ok()??;
+        Some(program.pid.to_string())
     }
 
     async fn logs(

@@ -17,6 +17,7 @@ mod bounds;
 mod collect;
 mod executor;
 mod folder;
+mod host;
 pub(crate) mod keeper;
 mod kept;
 mod launch;
@@ -24,6 +25,7 @@ mod local;
 mod members;
 mod meter;
 mod output;
+mod pieces;
 mod pipes;
 mod process;
 mod slurm;
@@ -41,9 +43,11 @@ pub use bar::bar;
 pub use bounds::{Bounds, Breach, Usage};
 pub use collect::{CollectError, Collected, Found, collect};
 pub use executor::{Executor, ExecutorError, Finish, Job, Outcome, Standing, SubmitError, Ticket};
+pub(crate) use host::Host;
 pub use launch::Launch;
 pub use local::Local;
 pub use output::{Stream, output, printed};
+pub(crate) use pieces::{text, whole};
 pub use slurm::{Slurm, SlurmSettings};
 pub use start::{own_binary, start, start_bounded, start_with};
 pub use stop::{ask_to_stop, end_unkept, stop};
@@ -126,8 +130,9 @@ pub fn look(folder: &Path) -> Result<Look, EngineError> {
         return Ok(ended);
     }
     let Some(keeper) = folder.keeper()? else {
-        // A folder that has a program and no keeper has been meddled with.
-        let absent = folder.exists() && folder.program()?.is_none() && !folder.is_barred()?;
+        // A folder that has a program and no keeper has been meddled with; one that was made to be barred may have been there
+        // before. One that was claimed and is barred is about to be told of.
+        let absent = folder.exists() && folder.program()?.is_none() && folder.bar()? != Some(false);
         return Ok(if absent { Look::Absent } else { Look::Lost });
     };
     let kept = keeper.lives();

@@ -15,6 +15,10 @@ pub enum Topic {
     Dataset,
     /// An experiment; the subject is its expid.
     Experiment,
+    /// A run of a workflow; the subject is its row id. Only for those who may see it.
+    Flow,
+    /// What the steps of a run print; the subject is its row id. Only for those who may see it.
+    FlowLog,
     /// A focal plane; the subject is `plane`, or `tag:` and the name of a tag.
     Fplane,
     /// A job; the subject is the expid of its experiment.
@@ -27,11 +31,13 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Account,
         Self::Action,
         Self::Dataset,
         Self::Experiment,
+        Self::Flow,
+        Self::FlowLog,
         Self::Fplane,
         Self::Job,
         Self::Run,
@@ -40,7 +46,10 @@ impl Topic {
 
     /// May only administrators hear of everything in it?
     pub const fn is_confidential(self) -> bool {
-        matches!(self, Self::Account | Self::Action)
+        matches!(
+            self,
+            Self::Account | Self::Action | Self::Flow | Self::FlowLog
+        )
     }
 
     /// The name in the log.
@@ -50,6 +59,8 @@ impl Topic {
             Self::Action => "action",
             Self::Dataset => "dataset",
             Self::Experiment => "experiment",
+            Self::Flow => "flow",
+            Self::FlowLog => "flow-log",
             Self::Fplane => "fplane",
             Self::Job => "job",
             Self::Run => "run",

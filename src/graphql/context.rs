@@ -19,6 +19,7 @@ use crate::experiments::actions::Actions;
 use crate::experiments::read::user_metrics::Installation;
 use crate::experiments::reports::Reports;
 use crate::failure::{Failure, RejectionCode};
+use crate::flows::Flows;
 use crate::fplanes::settings::FplaneSettings;
 
 /// What all operations share.
@@ -36,6 +37,8 @@ pub struct Services {
     pub actions: Actions,
     /// The folders and buckets with datasets that may be read.
     pub storage: Arc<Storage>,
+    /// Workflows and their runs.
+    pub flows: Flows,
     /// Where the telescope of the focal planes stands, and which of its messages are believed.
     pub fplanes: Arc<FplaneSettings>,
     /// The keys of tokens.

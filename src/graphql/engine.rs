@@ -455,7 +455,7 @@ impl Engine {
 
     /// The answers of a task of its own, which ends when the stream is dropped: an operation that waits for its reader
     /// could otherwise hold a connection of the database that the reader itself is waiting for.
-    fn detached(mut answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
+    pub(super) fn detached(mut answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
         let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
         let drive = async move {
             while let Some(answer) = answers.next().await {

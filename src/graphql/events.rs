@@ -28,8 +28,8 @@ impl SnapshotPosition {
     }
 }
 
-/// What an event is about. Changes of datasets are not among these events: who may hear of them hangs on their base URIs, and
-/// `datasetUpdates` tells them.
+/// What an event is about. Changes of datasets and of runs of workflows are not among these events: who may hear of them hangs on
+/// base URIs and groups, and `datasetUpdates` and `runUpdates` tell them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum EventTopic {
     /// An account, its keys and its grants; for administrators.
@@ -253,6 +253,8 @@ mod tests {
     use crate::events::{Feed, NewEvent, Topic, append};
     use crate::experiments::actions::{Actions, ActionsConfig};
     use crate::experiments::reports::Reports;
+    use crate::flows::Flows;
+    use crate::flows::settings::FlowSettings;
     use crate::graphql::context::Services;
     use crate::graphql::engine::{Engine, EngineSettings, RequestContext};
     use crate::graphql::request::GraphQlRequest;
@@ -270,6 +272,7 @@ mod tests {
         Services {
             reports: Reports::start(&database, &feed),
             actions: Actions::new(&database, &feed, &ActionsConfig::default(), folder),
+            flows: Flows::new(&database, &feed, &FlowSettings::default(), folder),
             people: People::new(database.clone(), feed.clone()),
             feed,
             keys: Arc::new(TokenKeys::load(&AuthConfig::default(), folder).unwrap()),

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::fplanes::model::{Plane, Positions};
 
-/// Separates the parts of an id; no key holds it.
+/// Separates the parts of an id; no key holds it but the last.
 const SEPARATOR: char = '\n';
 
 /// What an id names.
@@ -37,6 +37,14 @@ pub enum GlobalId {
     FplaneSource(i64),
     /// A tag of a focal plane by row id.
     FplaneTag(i64),
+    /// A version of a workflow by name and number.
+    Workflow(String, i64),
+    /// A group of people who run a workflow, by row id.
+    RunGroup(i64),
+    /// A file that somebody brought, by its key.
+    Upload(String),
+    /// A run of a workflow, by row id.
+    Run(i64),
 }
 
 /// What names a focal plane. Times are microseconds since 1970-01-01 UTC.
@@ -112,6 +120,13 @@ impl GlobalId {
             Self::FplaneRecord(id) => vec!["FplaneRecord".to_owned(), id.to_string()],
             Self::FplaneSource(id) => vec!["FplaneSource".to_owned(), id.to_string()],
             Self::FplaneTag(id) => vec!["FplaneTag".to_owned(), id.to_string()],
+            // The name last: templates come from anywhere, and may have a line break in it.
+            Self::Workflow(name, number) => {
+                vec!["Workflow".to_owned(), number.to_string(), name.clone()]
+            }
+            Self::RunGroup(id) => vec!["RunGroup".to_owned(), id.to_string()],
+            Self::Upload(key) => vec!["Upload".to_owned(), key.clone()],
+            Self::Run(id) => vec!["Run".to_owned(), id.to_string()],
         };
         ID(BASE64_URL_SAFE_NO_PAD.encode(parts.join(&SEPARATOR.to_string())))
     }
@@ -143,6 +158,13 @@ impl GlobalId {
             ["FplaneRecord", id] => Some(Self::FplaneRecord(id.parse().ok()?)),
             ["FplaneSource", id] => Some(Self::FplaneSource(id.parse().ok()?)),
             ["FplaneTag", id] => Some(Self::FplaneTag(id.parse().ok()?)),
+            ["Workflow", number, name @ ..] => Some(Self::Workflow(
+                name.join(&SEPARATOR.to_string()),
+                number.parse().ok()?,
+            )),
+            ["RunGroup", id] => Some(Self::RunGroup(id.parse().ok()?)),
+            ["Upload", key] => Some(Self::Upload((*key).to_owned())),
+            ["Run", id] => Some(Self::Run(id.parse().ok()?)),
             _ => None,
         }
     }
@@ -176,6 +198,10 @@ mod tests {
             GlobalId::FplaneRecord(1),
             GlobalId::FplaneSource(2),
             GlobalId::FplaneTag(3),
+            GlobalId::Workflow("hello\nworld".into(), 2),
+            GlobalId::RunGroup(4),
+            GlobalId::Upload("0123456789abcdef0123456789abcdef".into()),
+            GlobalId::Run(5),
         ] {
             assert_eq!(GlobalId::decode(&id.encode()), Some(id));
         }

@@ -4,9 +4,11 @@
 //! do one thing: say which events they tell ([`Updates::update`]), and turn one event into its object. An operation is
 //! executed once to begin with, as a query on that object: this checks rights and arguments, and finds out what to follow. From then on it is executed as a query for each event.
 //!
-//! An answer is made once for all subscribers who ask for the same; see [`group`].
+//! An answer is made once for all subscribers who ask for the same; see [`group`]. What the steps of a run print is in a table
+//! of its own, and followed there; see [`run_log`].
 
 mod group;
+mod run_log;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,19 +20,21 @@ use futures_util::stream::{self, BoxStream};
 use tokio::time::sleep;
 
 use self::group::{Group, Groups};
+pub use self::run_log::RunLog;
 use super::answer::Answer;
 use super::context::{ContextExt, failed};
 use super::datasets::DATASET_UPDATES;
 use super::document::Prepared;
 use super::engine::{Caller, Engine, ErasedSchema, ResumeFrom};
 use super::error::{self, ErrorCode};
+use super::flows::{RUN_UPDATES, RunLogLine};
 use crate::auth::AuthError;
 use crate::auth::viewer::{Rights, Viewer};
 use crate::events::{Event, Feed, Filter, Follower, Lost, Start};
 
 /// Fields that tell each viewer something else, whatever their rights: what stands in an update below one of them is made
 /// for its subscriber alone.
-const PERSONAL: [&str; 2] = ["actions", DATASET_UPDATES];
+const PERSONAL: [&str; 3] = ["actions", DATASET_UPDATES, RUN_UPDATES];
 
 /// How long to wait before asking again what the database could not answer.
 const RETRY: Duration = Duration::from_secs(1);
@@ -38,9 +42,19 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What an operation on the root of subscriptions is executed for; in the data of its request.
 pub enum Stage {
     /// To find out what to follow.
-    Begin(Mutex<Option<Follower>>),
+    Begin(Mutex<Option<Followed>>),
     /// To tell this event to those who listen for what passes this filter.
     Tell(Arc<Event>, Arc<Filter>, PassedOver),
+    /// To tell this piece of the log of a run.
+    Piece(RunLogLine),
+}
+
+/// What a subscription follows.
+pub enum Followed {
+    /// The log of changes.
+    Events(Follower),
+    /// What the steps of a run print.
+    RunLog(Box<RunLog>),
 }
 
 /// Whether an event is none that this subscriber is told.
@@ -62,6 +76,15 @@ pub trait Updates {
 
     /// Ends the field: the subscriber is not told of this event, and waits for the next.
     fn pass_over(&self) -> async_graphql::Error;
+
+    /// The piece of the log of a run to tell; none: the operation begins.
+    fn piece(&self) -> Option<&RunLogLine>;
+
+    /// Notes the log of a run to follow, and ends the field, which begins, with an error that nobody sees.
+    fn follow_log(&self, log: RunLog) -> async_graphql::Error;
+
+    /// The cursor after which to go on: what the client has seen last, by its transport, counts more than the argument.
+    fn resumed(&self, after: Option<String>) -> Option<String>;
 }
 
 impl Updates for Context<'_> {
@@ -73,6 +96,7 @@ impl Updates for Context<'_> {
         let stage = self.data::<Arc<Stage>>();
         let slot = match &**stage.map_err(|error| error::internal(error.message))? {
             Stage::Tell(event, ..) => return Ok(Arc::clone(event)),
+            Stage::Piece(_) => return Err(error::internal("a piece of a log is no event")),
             Stage::Begin(slot) => slot,
         };
         // No subject has one, and PostgreSQL cannot compare with it.
@@ -83,18 +107,16 @@ impl Updates for Context<'_> {
         {
             return Err(ErrorCode::BadInput.error("there is no such thing to follow"));
         }
-        let resume = self.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());
-        let start = start(resume.or(after).as_deref())?;
+        let start = start(self.resumed(after).as_deref())?;
         let follower = self.services()?.feed.subscribe(filter, start).await;
-        *lock(slot) = Some(follower.map_err(lost)?);
-        // Not `internal`, which would tell the log of a fault.
-        Err(ErrorCode::Internal.error("the subscription begins"))
+        *lock(slot) = Some(Followed::Events(follower.map_err(lost)?));
+        Err(begins())
     }
 
     fn followed(&self) -> Option<&Filter> {
         match &**self.data_opt::<Arc<Stage>>()? {
             Stage::Tell(_, filter, _) => Some(filter),
-            Stage::Begin(_) => None,
+            Stage::Begin(_) | Stage::Piece(_) => None,
         }
     }
 
@@ -104,6 +126,30 @@ impl Updates for Context<'_> {
         }
         ErrorCode::Internal.error("this event is not told")
     }
+
+    fn piece(&self) -> Option<&RunLogLine> {
+        match &**self.data_opt::<Arc<Stage>>()? {
+            Stage::Piece(piece) => Some(piece),
+            Stage::Begin(_) | Stage::Tell(..) => None,
+        }
+    }
+
+    fn follow_log(&self, log: RunLog) -> async_graphql::Error {
+        if let Ok(Stage::Begin(slot)) = self.data::<Arc<Stage>>().map(AsRef::as_ref) {
+            *lock(slot) = Some(Followed::RunLog(Box::new(log)));
+        }
+        begins()
+    }
+
+    fn resumed(&self, after: Option<String>) -> Option<String> {
+        let resume = self.data_opt::<ResumeFrom>().map(|resume| resume.0.clone());
+        resume.or(after)
+    }
+}
+
+/// Ends the field of an operation that begins. Not `internal`, which would tell the log of a fault.
+fn begins() -> async_graphql::Error {
+    ErrorCode::Internal.error("the subscription begins")
 }
 
 /// Reads the argument `after`.
@@ -164,7 +210,10 @@ pub(super) async fn subscribe(
     caller: Caller,
 ) -> BoxStream<'static, Answer> {
     match begin(&engine, &operation, &caller).await {
-        Ok(follower) => {
+        Ok(Followed::RunLog(log)) => {
+            Engine::detached(run_log::stream(engine, operation, caller, log))
+        }
+        Ok(Followed::Events(follower)) => {
             let mut member = Member {
                 is_personal: PERSONAL
                     .into_iter()
@@ -195,7 +244,7 @@ async fn begin(
     engine: &Engine,
     operation: &Arc<Prepared>,
     caller: &Caller,
-) -> Result<Follower, Answer> {
+) -> Result<Followed, Answer> {
     operation.check_single_field().map_err(Answer::refused)?;
     if let Some(refused) = engine.validate(operation).await {
         return Err(Answer::new(&refused, None));
@@ -207,11 +256,11 @@ async fn begin(
         .execute_update(operation, &viewer, resume_from, Arc::clone(&slot))
         .await;
     refuse(&mut response);
-    let follower = match &*slot {
+    let followed = match &*slot {
         Stage::Begin(slot) => lock(slot).take(),
-        Stage::Tell(..) => None,
+        Stage::Tell(..) | Stage::Piece(_) => None,
     };
-    follower.ok_or_else(|| Answer::new(&response, None))
+    followed.ok_or_else(|| Answer::new(&response, None))
 }
 
 /// One subscriber.

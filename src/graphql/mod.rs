@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 mod events;
 pub mod experiments;
+mod flows;
 mod fplanes;
 pub(crate) mod id;
 mod inputs;

@@ -11,6 +11,7 @@ use super::context::{ContextExt, failed};
 use super::datasets::Dataset;
 use super::error::ErrorCode;
 use super::experiments::{Experiment, ExperimentRun, Job};
+use super::flows::{self, Run, RunGroup, Upload, Workflow};
 use super::fplanes::{self, Fplane, FplaneRecord, FplaneSource, FplaneTag};
 use super::id::GlobalId;
 use super::level::Level;
@@ -56,6 +57,14 @@ pub enum Node {
     FplaneSource(FplaneSource),
     /// A tag of a focal plane.
     FplaneTag(FplaneTag),
+    /// A version of a workflow.
+    Workflow(Workflow),
+    /// A group of people who run a workflow.
+    RunGroup(RunGroup),
+    /// A file that somebody brought for runs.
+    Upload(Upload),
+    /// A run of a workflow.
+    Run(Run),
 }
 
 /// How many ids `nodes` takes at most.
@@ -103,6 +112,7 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let actions = actions(ctx, &ids).await?;
     let datasets = datasets(ctx, &ids).await?;
     let fplanes = fplanes::by_ids(ctx, &ids).await?;
+    let flows = flows::by_ids(ctx, &ids).await?;
     let mut found = Vec::with_capacity(ids.len());
     for id in &ids {
         found.push(match id {
@@ -129,6 +139,13 @@ async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
                 fplanes.sources.get(id).cloned().map(Node::FplaneSource)
             }
             Some(GlobalId::FplaneTag(id)) => fplanes.tags.get(id).cloned().map(Node::FplaneTag),
+            Some(GlobalId::Workflow(name, number)) => {
+                let key = (name.clone(), *number);
+                flows.workflows.get(&key).cloned().map(Node::Workflow)
+            }
+            Some(GlobalId::RunGroup(id)) => flows.groups.get(id).cloned().map(Node::RunGroup),
+            Some(GlobalId::Upload(key)) => flows.uploads.get(key).cloned().map(Node::Upload),
+            Some(GlobalId::Run(id)) => flows.runs.get(id).cloned().map(Node::Run),
         });
     }
     Ok(found)
@@ -154,7 +171,11 @@ async fn experiments(
             | GlobalId::Fplane(_)
             | GlobalId::FplaneRecord(_)
             | GlobalId::FplaneSource(_)
-            | GlobalId::FplaneTag(_) => None,
+            | GlobalId::FplaneTag(_)
+            | GlobalId::Workflow(..)
+            | GlobalId::RunGroup(_)
+            | GlobalId::Upload(_)
+            | GlobalId::Run(_) => None,
         })
         .collect();
     expids.sort_unstable();

@@ -21,6 +21,7 @@ use super::document::Prepared;
 use super::engine::RequestContext;
 use super::events::{self, EventUpdates, EventsQuery, SnapshotPosition};
 use super::experiments::{ExperimentUpdates, ExperimentsQuery, ReportUpdates, ReportsMutation};
+use super::flows::{FlowsQuery, RunGroupsMutation, RunUpdates, RunsMutation, WorkflowsMutation};
 use super::fplanes::{FplaneHistoryQuery, FplaneUpdates, FplanesMutation, FplanesQuery};
 use super::loaders::Loaders;
 use super::node::NodeQuery;
@@ -42,6 +43,7 @@ pub struct Query(
     DatasetsQuery,
     FplanesQuery,
     FplaneHistoryQuery,
+    FlowsQuery,
     WorkersQuery,
 );
 
@@ -54,6 +56,9 @@ pub struct Mutation(
     ActionRightsMutation,
     DatasetsMutation,
     FplanesMutation,
+    WorkflowsMutation,
+    RunGroupsMutation,
+    RunsMutation,
     WorkersMutation,
 );
 
@@ -67,6 +72,7 @@ pub struct Updates(
     ActionUpdates,
     DatasetUpdates,
     FplaneUpdates,
+    RunUpdates,
     WorkerUpdates,
 );
 

@@ -231,7 +231,7 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, 
 
 /// Takes the rest of a body that is refused, and forgets it: many clients read no answer before they have sent all, and
 /// would be told of a broken connection instead of the reason. Bounded in bytes and time.
-async fn drain(mut chunks: BodyDataStream) {
+pub(super) async fn drain(mut chunks: BodyDataStream) {
     let mut left = MOST_DRAINED;
     let all = async {
         while let Some(Ok(chunk)) = chunks.next().await {

@@ -8,6 +8,7 @@ mod metrics;
 mod negotiate;
 mod observe;
 mod origin;
+mod pieces;
 mod playground;
 mod respond;
 mod serve;
@@ -42,6 +43,7 @@ use self::observe::RouteMetrics;
 pub use self::{
     health::{NotReady, Readiness},
     observe::RequestId,
+    pieces::Pieces,
     serve::serve,
     settings::{HttpSettings, SettingsError, WebSocketSettings},
     state::{Authenticated, HttpState, HttpStateBuilder},

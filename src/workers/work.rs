@@ -18,14 +18,20 @@ pub enum WorkerKind {
     EventRetention,
     /// Reads datasets that storage has told of.
     DatasetNotifications,
+    /// Removes runs of workflows that are kept no longer.
+    FlowRetention,
+    /// Has something made of the best runs of workflows.
+    FlowPostProcessing,
 }
 
 impl WorkerKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 5] = [
         Self::AutosubmitMirror,
         Self::EventRetention,
         Self::DatasetNotifications,
+        Self::FlowRetention,
+        Self::FlowPostProcessing,
     ];
 
     /// The name in the database.
@@ -34,6 +40,8 @@ impl WorkerKind {
             Self::AutosubmitMirror => "AUTOSUBMIT_MIRROR",
             Self::EventRetention => "EVENT_RETENTION",
             Self::DatasetNotifications => "DATASET_NOTIFICATIONS",
+            Self::FlowRetention => "FLOW_RETENTION",
+            Self::FlowPostProcessing => "FLOW_POST_PROCESSING",
         }
     }
 }

@@ -29,6 +29,8 @@ use labql::events::Feed;
 use labql::experiments::actions::{Actions, ActionsConfig};
 use labql::experiments::reports::Reports;
 use labql::experiments::sync::{Mirror, Scope};
+use labql::flows::Flows;
+use labql::flows::settings::FlowSettings;
 use labql::graphql::context::Services;
 use labql::graphql::engine::{Engine, EngineSettings};
 use labql::graphql::schema;
@@ -181,6 +183,7 @@ impl Lab {
             keys: Arc::new(keys),
             protection: ProtectionLevel::All,
             storage: Arc::default(),
+            flows: Flows::new(&database, &feed, &FlowSettings::default(), folder.path()),
             fplanes: Arc::default(),
             installation: None,
         };

@@ -271,7 +271,7 @@ async fn runs_wrappers_and_problems(lab: Lab) {
 
     for (direction, first) in [("ASC", 1), ("DESC", 7)] {
         let query = format!(
-            "query($order: RunOrder, {declared}) {{ experiment(expid: \"a000\") {{
+            "query($order: ExperimentRunOrder, {declared}) {{ experiment(expid: \"a000\") {{
                 runs(orderBy: $order, {passed}) {{ {page} {{ number }} }} }} }} }}"
         );
         let order = json!({ "field": "NUMBER", "direction": direction });

@@ -163,6 +163,11 @@ impl Executor for Slurm {
         Ok(self.standing(ticket).await)
     }
 
+    async fn remote_id(&self, ticket: &Ticket) -> Option<String> {
+        let notes = self.notes(ticket).await.ok()?;
+        notes.number().map(|number| number.to_string())
+    }
+
     async fn logs(
         &self,
         ticket: &Ticket,

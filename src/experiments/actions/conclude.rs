@@ -1,12 +1,11 @@
 //! The end of an action: what came of its program is judged and written down.
 
-use super::pieces::text;
 use super::request::canceled_by;
 use super::state::{ActionState, EndReason};
 use super::store::{self, ActionChangeKind};
 use super::watch::{Copying, Watch};
 use super::{Verdict, nudge, verdict};
-use crate::engine::{self, End, Look};
+use crate::engine::{self, End, Look, text};
 use crate::failure::Failure;
 use crate::time::Millis;
 

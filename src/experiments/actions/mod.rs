@@ -11,7 +11,6 @@ mod clean;
 mod conclude;
 mod examine;
 mod far;
-mod host;
 mod keeping;
 mod launch;
 mod limits;

@@ -8,11 +8,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Action;
-use super::pieces::{PIECE, TAIL, keep_end, text, whole};
+use super::pieces::{PIECE, TAIL, keep_end};
 use super::request::Actions;
 use super::state::{ActionState, EndReason};
 use super::store::{self, ActionChangeKind, Piece};
-use crate::engine::{self, EngineError, Launch, Look};
+use crate::engine::{self, EngineError, Launch, Look, text, whole};
 use crate::entity::action::Model;
 use crate::failure::Failure;
 use crate::time::Millis;
@@ -214,7 +214,7 @@ impl Watch {
                 return Err(Copying::Unreadable);
             }
         };
-        let bytes = &bytes[..whole(&bytes, is_last)];
+        let bytes = &bytes[..whole(&bytes, PIECE, is_last)];
         if bytes.is_empty() {
             return Ok(false);
         }

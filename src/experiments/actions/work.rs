@@ -16,14 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clean::clean;
-use super::host::Host;
 use super::programs::{Programs, Watched};
 use super::request::Actions;
 use super::state::{ActionState, EndReason};
 use super::store::{self, ActionChangeKind};
 use super::watch::Watch;
 use super::{Action, ActionKind, versions};
-use crate::engine::Launch;
+use crate::engine::{Host, Launch};
 use crate::entity::action::{Column, Entity, Model};
 use crate::events::{Feed, Filter, Follower, Start, Topic};
 use crate::failure::Failure;

@@ -69,7 +69,8 @@ impl Folder {
         }
     }
 
-    fn file(&self, path: &RelativePath) -> Result<File, ReadError> {
+    /// A regular file, open for reading.
+    pub fn file(&self, path: &RelativePath) -> Result<File, ReadError> {
         let (folder, name) = self.enter(path)?;
         let folder = folder.as_ref().unwrap_or(&self.0);
         // What is there and is no file is not missing.

@@ -27,6 +27,7 @@ const INCLUDE: &str = "!include";
 pub(crate) struct Loader<'f> {
     folder: &'f Folder,
     texts: BTreeMap<String, (Syntax, String)>,
+    documents: BTreeSet<RelativePath>,
     read_bytes: usize,
     includes: usize,
     sought_bytes: usize,
@@ -37,6 +38,7 @@ impl<'f> Loader<'f> {
         Self {
             folder,
             texts: BTreeMap::new(),
+            documents: BTreeSet::new(),
             read_bytes: 0,
             includes: 0,
             sought_bytes: 0,
@@ -73,6 +75,7 @@ impl<'f> Loader<'f> {
                 return None;
             }
         };
+        self.documents.insert(path.clone());
         self.read_bytes = self.read_bytes.saturating_add(bytes.len());
         if self.read_bytes > LARGEST_SUM {
             problems.error(
@@ -87,6 +90,11 @@ impl<'f> Loader<'f> {
             problems.syntax(&Position::start(path.as_str()), None, "it is no UTF-8");
         }
         text.ok()
+    }
+
+    /// All files that were read.
+    pub fn into_documents(self) -> BTreeSet<RelativePath> {
+        self.documents
     }
 
     /// Line and column of a position. In large documents only so many are looked for: each costs as much as parsing.

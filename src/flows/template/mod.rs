@@ -7,7 +7,7 @@
 pub mod action;
 mod check;
 mod fields;
-mod folder;
+pub(crate) mod folder;
 pub mod limits;
 mod load;
 mod manifest;
@@ -22,9 +22,11 @@ pub mod schema;
 mod tree;
 pub mod workflow;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use self::fields::{Fields, Unknown};
 use self::folder::Folder;
@@ -103,6 +105,8 @@ pub struct Reading {
     pub template: Option<Template>,
     /// What is wrong, in the order in which it was found.
     pub problems: Vec<Problem>,
+    /// The documents and texts that were read, by their paths in the folder.
+    pub documents: BTreeSet<RelativePath>,
 }
 
 /// Reads and checks the template in a folder.
@@ -117,6 +121,7 @@ pub fn read(folder: &Path, choices: &Choices) -> Reading {
             return Reading {
                 template: None,
                 problems: problems.finish(|_| None),
+                documents: BTreeSet::new(),
             };
         }
     };
@@ -125,7 +130,32 @@ pub fn read(folder: &Path, choices: &Choices) -> Reading {
         .and_then(|manifest| read_template(&mut loader, manifest, &mut problems));
     let template = template.filter(|_| problems.errors() == 0);
     let problems = problems.finish(|at| loader.place(at));
-    Reading { template, problems }
+    Reading {
+        template,
+        problems,
+        documents: loader.into_documents(),
+    }
+}
+
+/// Reads parameters that are given as JSON and not in a template.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn read_parameters(list: &Json) -> Result<Vec<Parameter>, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let at = Position::start("parameters");
+    let mut read = Vec::new();
+    if let Some(tree) = Tree::of_json(list, &at) {
+        let parameters = parameter::read_all(fields::list(&tree, &mut problems), &mut problems);
+        read.extend(parameters.into_iter().map(|(_, it)| it));
+    } else {
+        problems.error(&at, Code::TooLarge, "they are nested too deeply");
+    }
+    if problems.errors() == 0 {
+        Ok(read)
+    } else {
+        Err(problems.finish(|_| None))
+    }
 }
 
 fn read_template(

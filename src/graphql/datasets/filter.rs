@@ -53,11 +53,11 @@ pub struct DatasetFilter {
 
 /// A stretch of time.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
-struct TimeRange {
+pub struct TimeRange {
     /// From this moment on.
-    from: Option<DateTime<Utc>>,
+    pub from: Option<DateTime<Utc>>,
     /// Before this moment.
-    before: Option<DateTime<Utc>>,
+    pub before: Option<DateTime<Utc>>,
 }
 
 /// Numbers from one to another.

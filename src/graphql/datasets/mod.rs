@@ -16,6 +16,7 @@ mod signed;
 mod subscription;
 
 pub use dataset::{Dataset, Person};
+pub use filter::TimeRange;
 pub use mutation::DatasetsMutation;
 pub use query::DatasetsQuery;
 pub use subscription::{DATASET_UPDATES, DatasetUpdates};

@@ -16,7 +16,7 @@ use super::job::{Job, JobConnection, JobList};
 use super::log::{AutosubmitLog, AutosubmitLogConnection};
 use super::performance::{ExperimentPerformance, PerformanceList};
 use super::problem::SourceProblem;
-use super::run::{ExperimentRun, ExperimentRunConnection, LastRun, RunList, RunOrder};
+use super::run::{ExperimentRun, ExperimentRunConnection, ExperimentRunOrder, LastRun, RunList};
 use super::statistics::{ExperimentStatistics, UserMetric};
 use super::summary::{Eta, EtaList, JobSummary, SummaryList};
 use super::wrapper::{Wrapper, WrapperList};
@@ -329,7 +329,7 @@ impl Experiment {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "In which order; the newest first when absent.")] order_by: Option<
-            RunOrder,
+            ExperimentRunOrder,
         >,
         #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,

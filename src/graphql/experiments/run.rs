@@ -197,16 +197,16 @@ impl ExperimentRun {
 
 /// By what runs can be ordered.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-enum RunOrderField {
+enum ExperimentRunOrderField {
     /// The number.
     Number,
 }
 
 /// An order of runs.
 #[derive(Clone, Copy, Debug, InputObject)]
-pub struct RunOrder {
+pub struct ExperimentRunOrder {
     /// By what.
-    field: RunOrderField,
+    field: ExperimentRunOrderField,
     /// In which direction.
     #[graphql(default_with = "OrderDirection::Desc")]
     direction: OrderDirection,
@@ -223,12 +223,12 @@ pub(super) struct RunList {
 impl RunList {
     /// Checks what was asked for.
     pub fn new(
-        order: Option<RunOrder>,
+        order: Option<ExperimentRunOrder>,
         page: &PageArguments,
         columns: Columns<experiment_run::Model>,
     ) -> Result<Self, Failure> {
         let descending = order.is_none_or(|order| match order.field {
-            RunOrderField::Number => order.direction == OrderDirection::Desc,
+            ExperimentRunOrderField::Number => order.direction == OrderDirection::Desc,
         });
         let ordering = runs_read::by_number(descending);
         let page = page.resolve(PAGE, &ordering)?;

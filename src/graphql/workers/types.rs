@@ -36,6 +36,10 @@ pub enum WorkerKind {
     EventRetention,
     /// Reads datasets of which storage has told that they have changed.
     DatasetNotifications,
+    /// Removes runs of workflows that are kept no longer, and files that nothing names.
+    FlowRetention,
+    /// Starts the post-processing of workflows whose best runs have changed.
+    FlowPostProcessing,
 }
 
 json_enums!(WorkerStatus, WorkerKind);

@@ -10,7 +10,7 @@ use crate::files;
 const MACHINE: &str = "pid:[4026531836]";
 
 /// A machine with a data folder. Only processes on it can tell what becomes of programs that are kept there.
-pub(super) struct Host {
+pub(crate) struct Host {
     /// The name of the machine, for people.
     pub name: String,
     /// What tells it apart from all others.
