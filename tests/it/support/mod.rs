@@ -9,6 +9,7 @@ pub mod plans;
 mod postgres;
 pub mod root;
 mod server;
+pub mod slurm;
 pub mod socket;
 pub mod subscriber;
 pub mod variant;
