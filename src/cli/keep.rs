@@ -10,13 +10,13 @@ use crate::engine::keeper;
 /// Keep the program of a folder.
 #[derive(Args)]
 pub struct Keep {
-    /// The program's folder
-    folder: PathBuf,
+    /// Where the program's folder is, which is told on standard input: so that it can be seen what this process belongs to
+    within: PathBuf,
 }
 
 impl Keep {
     /// Keeps until the program ends.
     pub async fn run(&self) -> CommandResult {
-        Ok(keeper::keep(&self.folder).await?)
+        Ok(keeper::keep().await?)
     }
 }

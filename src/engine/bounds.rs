@@ -67,10 +67,9 @@ pub struct Usage {
 const MEMORY_ROOM: u64 = 64 << 20;
 
 impl Bounds {
-    /// Arguments of `prlimit` of util-linux that hold each process to them. Never a core file: it may be large, and holds
-    /// secrets.
+    /// Arguments of `prlimit` of util-linux that hold each process to them; none if they say nothing of single processes.
     pub fn prlimit(&self) -> Vec<String> {
-        let mut words = vec!["--core=0:0".to_owned()];
+        let mut words = Vec::new();
         if let Some(cpu) = self.cpu {
             // Whole seconds, and SIGXCPU before SIGKILL.
             let soft = cpu.as_secs().saturating_add(1);

@@ -253,10 +253,12 @@ impl Folder {
         write().map_err(failed(&path))
     }
 
-    /// Where the keeper's own words go.
+    /// Where the keeper's own words go; whoever starts it may have opened that before.
     pub fn keeper_log(&self) -> Result<File, EngineError> {
         let path = self.file(KEEPER_LOG);
-        files::private_file(&path).map_err(failed(&path))
+        let mut log = OpenOptions::new();
+        log.append(true).create(true).mode(0o600);
+        log.open(&path).map_err(failed(&path))
     }
 
     /// What the keeper said, if it said anything.

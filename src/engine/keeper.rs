@@ -1,7 +1,9 @@
 //! The keeper of a program: a process between it and labql, for as long as the program runs.
 
-use std::io::{self, PipeWriter, Read as _, Write as _};
-use std::path::Path;
+use std::ffi::OsString;
+use std::io::{self, BufRead as _, PipeWriter, Read as _, Write as _};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
@@ -27,14 +29,21 @@ pub(super) const BEGUN: &str = "begun";
 /// How often is tried to write down the end, and how many times.
 const AGAIN: (Duration, u32) = (Duration::from_secs(1), 600);
 
-/// Keeps one program in its folder until it ends; what it is comes on standard input. This process does nothing else.
+/// Keeps one program in its folder until it ends; where that is and then what it is come on standard input. This process does
+/// nothing else, and nothing at all if who started it ends before it says where.
 ///
 /// # Errors
 /// If files of the folder cannot be written: nothing was started then, or nobody could be told how it ended.
-pub(crate) async fn keep(path: &Path) -> Result<(), EngineError> {
-    let folder = Folder::at(path);
+pub(crate) async fn keep() -> Result<(), EngineError> {
     // Signals for the group or the terminal of who started it do not reach it any more.
-    nix::unistd::setsid().map_err(|errno| failed(path)(errno.into()))?;
+    let set_off = nix::unistd::setsid();
+    let Some(path) = hear_where().await else {
+        return Ok(());
+    };
+    let path = path.as_path();
+    let folder = Folder::at(path);
+    nix::unistd::dup2_stderr(folder.keeper_log()?).map_err(|errno| failed(path)(errno.into()))?;
+    set_off.map_err(|errno| failed(path)(errno.into()))?;
     // Before anybody can know whom to signal.
     let asked = Asked::new().map_err(failed(path))?;
     folder.take_room_for_end()?;
@@ -146,6 +155,16 @@ fn feed(child: &mut Child, stdin: Vec<u8>, word: Option<Vec<u8>>) -> Option<Send
         }
     });
     say
+}
+
+/// The folder, which a zero byte ends; none if who was to tell it has no program for this one.
+async fn hear_where() -> Option<PathBuf> {
+    let heard = tokio::task::spawn_blocking(|| {
+        let mut path = Vec::new();
+        io::stdin().lock().read_until(0, &mut path).map(|_| path)
+    });
+    let mut path = heard.await.ok()?.ok()?;
+    (path.pop() == Some(0)).then(|| OsString::from_vec(path).into())
 }
 
 /// What to start; none if who was to tell it ended before all was said.

@@ -11,9 +11,11 @@ use super::executor::{
     Executor, ExecutorError, Finish, Job, Outcome, Standing, SubmitError, Ticket, blocking, check,
 };
 use super::folder::Folder;
+use super::spare::Spare;
+use super::start::start_bounded;
 use super::{
     End, EngineError, Launch, Look, Report, Stream, ask_to_stop, bar, end_unkept, is_kept, look,
-    own_binary, printed, report, start_bounded, stop,
+    own_binary, printed, report, stop,
 };
 
 /// How often steps are looked at that another process began.
@@ -24,25 +26,24 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Runs steps on this machine.
 #[derive(Clone, Debug)]
 pub struct Local {
-    /// The binary of labql.
-    labql: PathBuf,
+    keepers: Arc<Spare>,
     changes: Arc<watch::Sender<u64>>,
 }
 
 impl Local {
-    /// With this binary as the keepers.
+    /// With this binary as the keepers, for steps whose folders are within this one.
     ///
     /// # Errors
-    /// If the system does not tell where it is.
-    pub fn new() -> Result<Self, ExecutorError> {
+    /// If the system does not tell where the binary is.
+    pub fn new(within: PathBuf) -> Result<Self, ExecutorError> {
         let own = own_binary().map_err(|error| ExecutorError::Unavailable(error.to_string()))?;
-        Ok(Self::with_keeper(own))
+        Ok(Self::with_keeper(own, within))
     }
 
     /// With this binary of labql, for a process that is another program.
-    pub fn with_keeper(labql: PathBuf) -> Self {
+    pub fn with_keeper(labql: PathBuf, within: PathBuf) -> Self {
         Self {
-            labql,
+            keepers: Arc::new(Spare::new(labql, within)),
             changes: Arc::new(watch::Sender::new(0)),
         }
     }
@@ -68,7 +69,7 @@ impl Executor for Local {
             time_limit: job.time_limit,
             output_limit: job.log_limit,
         };
-        match start_bounded(&self.labql, &launch, &job.bounds, folder).await {
+        match start_bounded(&self.keepers, &launch, &job.bounds, folder).await {
             Ok(kept) => {
                 let this = self.clone();
                 tokio::spawn(async move {

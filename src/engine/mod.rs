@@ -1,6 +1,6 @@
 //! Keeps a program on this machine, whatever becomes of the process that started it.
 //!
-//! Between labql and the program stands a **keeper**: the same binary in a session of its own (`labql keep FOLDER`). It
+//! Between labql and the program stands a **keeper**: the same binary in a session of its own (`labql keep`). It
 //! starts the program, feeds its standard input, keeps its output and writes down how it ended, all in one private folder.
 //! So a server may be killed at any instant, and the next one, or another process, finds the program by its folder.
 //!
@@ -29,6 +29,7 @@ mod pieces;
 mod pipes;
 mod process;
 mod slurm;
+mod spare;
 mod spawn;
 mod start;
 mod stop;
@@ -49,7 +50,7 @@ pub use local::Local;
 pub use output::{Stream, output, printed};
 pub(crate) use pieces::{text, whole};
 pub use slurm::{Slurm, SlurmSettings};
-pub use start::{own_binary, start, start_bounded, start_with};
+pub use start::{own_binary, start, start_with};
 pub use stop::{ask_to_stop, end_unkept, stop};
 pub use watch::ended;
 

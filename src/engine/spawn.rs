@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{AccessFlags, access};
 
 use super::members::MARK;
@@ -33,22 +34,28 @@ pub(super) fn spawn_bounded(
 ) -> io::Result<Child> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_child_subreaper(true)?;
+    // Inherited. Never a core file: it may be large, and holds secrets.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     let path = launch.environment.iter().find(|(name, _)| name == "PATH");
     let program = find_program(Path::new(&launch.program), path.map(|(_, path)| path))
         .ok_or(io::ErrorKind::NotFound)?;
+    let mut command = limited(&bounds.prlimit(), program)?;
+    command.env_clear().env(MARK, folder).args(&launch.args);
+    set_off(command, launch, folder, printing, printing_errors)
+}
+
+/// The program, by way of who sets its limits if it has any.
+fn limited(limits: &[String], program: PathBuf) -> io::Result<Command> {
+    if limits.is_empty() {
+        return Ok(Command::new(program));
+    }
     let prlimit = PRLIMIT.iter().find(|path| Path::new(path).exists());
     let prlimit = prlimit.ok_or_else(|| {
         io::Error::other("limits are set by the program prlimit of util-linux, which is not here")
     })?;
     let mut command = Command::new(prlimit);
-    command
-        .env_clear()
-        .env(MARK, folder)
-        .args(bounds.prlimit())
-        .arg("--")
-        .arg(program)
-        .args(&launch.args);
-    set_off(command, launch, folder, printing, printing_errors)
+    command.args(limits).arg("--").arg(program);
+    Ok(command)
 }
 
 /// What all of them are given.
@@ -84,6 +91,9 @@ pub(super) fn reason(launch: &Launch, error: &io::Error) -> String {
         return format!("the folder to work in, {}, is not there", folder.display());
     }
     match error.kind() {
+        io::ErrorKind::NotFound if Path::new(&launch.program).is_file() => {
+            format!("{program} is to be read by a program that is not there")
+        }
         io::ErrorKind::NotFound => format!("there is no program {program}"),
         io::ErrorKind::PermissionDenied => format!("{program} may not be executed"),
         _ => format!("{program} cannot be started: {error}"),

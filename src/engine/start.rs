@@ -1,8 +1,10 @@
 //! Starting a program: its keeper first, then what it shall keep.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -12,7 +14,11 @@ use tokio::task::JoinHandle;
 use super::folder::{Folder, failed};
 use super::keeper::{BEGUN, READY};
 use super::launch::Order;
+use super::spare::Spare;
 use super::{Bounds, EngineError, Launch, Look, look};
+
+/// Ends when a keeper does, as long as this process lives.
+pub(super) type Ending = JoinHandle<Option<ExitStatus>>;
 
 /// How long a keeper may take to come up, on a machine that is very busy.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -43,50 +49,65 @@ pub fn own_binary() -> io::Result<PathBuf> {
 /// # Errors
 /// As [`start`].
 pub async fn start_with(labql: &Path, launch: &Launch, folder: &Path) -> Result<(), EngineError> {
-    start_kept(labql, launch, None, folder).await.map(drop)
+    let order = Order {
+        launch: launch.clone(),
+        bounds: None,
+    };
+    let spawn = |claimed: &Folder| {
+        let log = Stdio::from(claimed.keeper_log()?);
+        spawn(labql, folder, log).map_err(failed(labql))
+    };
+    start_kept(spawn, &order, folder).await.map(drop)
 }
 
-/// [`start_with`] for a program with bounds. Gives what ends when the keeper does, as long as this process lives.
+/// [`start_with`] for a program with bounds, and a keeper that has come up already if there is one. Gives what ends when the
+/// keeper does, as long as this process lives.
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_bounded(
-    labql: &Path,
+pub(super) async fn start_bounded(
+    keepers: &Arc<Spare>,
     launch: &Launch,
     bounds: &Bounds,
     folder: &Path,
-) -> Result<JoinHandle<()>, EngineError> {
-    start_kept(labql, launch, Some(bounds), folder).await
+) -> Result<Ending, EngineError> {
+    let order = Order {
+        launch: launch.clone(),
+        bounds: Some(bounds.clone()),
+    };
+    let take = |_: &Folder| {
+        let keeper = keepers.take();
+        // Meanwhile: the next step may begin as soon as this one has ended.
+        let keepers = Arc::clone(keepers);
+        tokio::task::spawn_blocking(move || keepers.renew());
+        keeper
+    };
+    start_kept(take, &order, folder).await
 }
 
 async fn start_kept(
-    labql: &Path,
-    launch: &Launch,
-    bounds: Option<&Bounds>,
+    keeper: impl FnOnce(&Folder) -> Result<Child, EngineError>,
+    order: &Order,
     folder: &Path,
-) -> Result<JoinHandle<()>, EngineError> {
-    let order = Order {
-        launch: launch.clone(),
-        bounds: bounds.cloned(),
-    };
+) -> Result<Ending, EngineError> {
     let folder = Folder::create(folder)?;
-    let mut keeper = spawn(labql, &folder)?;
-    let met = tokio::time::timeout(PATIENCE, meet(&mut keeper, &order)).await;
+    let mut keeper = keeper(&folder)?;
+    let met = tokio::time::timeout(PATIENCE, meet(&mut keeper, &folder, order)).await;
     // It is our child as long as we live.
-    let reaped = tokio::spawn(async move {
-        let _ = keeper.wait().await;
-    });
+    let reaped = tokio::spawn(async move { keeper.wait().await.ok() });
     let reason = match met {
         Ok(Some(())) => return Ok(reaped),
         // It has ended, or is about to: it stopped talking.
         Ok(None) => {
-            let _ = reaped.await;
+            let status = reaped.await.ok().flatten();
             if let Look::Ended { .. } = look(folder.path())? {
-                return Ok(tokio::spawn(std::future::ready(())));
+                return Ok(tokio::spawn(std::future::ready(status)));
             }
-            folder
-                .keepers_words()
-                .unwrap_or_else(|| "it said nothing".into())
+            let silent = || match status {
+                Some(status) => format!("it ended without a word: {status}"),
+                None => "it said nothing".to_owned(),
+            };
+            folder.keepers_words().unwrap_or_else(silent)
         }
         // If it was told nothing by now, it starts nothing later: who would tell it has hung up.
         Err(_) => format!("it has not begun within {} s", PATIENCE.as_secs()),
@@ -97,26 +118,29 @@ async fn start_kept(
     })
 }
 
-/// The keeper's process. It gets nothing of ours: no variables, no files, no standard streams but the two to meet.
-fn spawn(labql: &Path, folder: &Folder) -> Result<Child, EngineError> {
+/// The process of a keeper, for a program whose folder is this one or in it. It gets nothing of ours, no variables and no files, but
+/// the two streams to meet, and where its words go until it has a folder.
+pub(super) fn spawn(labql: &Path, within: &Path, words: Stdio) -> io::Result<Child> {
     Command::new(labql)
         .arg0("labql")
         .arg("keep")
-        .arg(folder.path())
+        .arg(within)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(folder.keeper_log()?)
+        .stderr(words)
         .spawn()
-        .map_err(failed(labql))
 }
 
-/// Tells the keeper what to start, once it can be found by who comes after us, and waits until it has begun.
-async fn meet(keeper: &mut Child, order: &Order) -> Option<()> {
+/// Tells the keeper its folder, and what to start once it can be found by who comes after us; waits until it has begun.
+async fn meet(keeper: &mut Child, folder: &Folder, order: &Order) -> Option<()> {
     let mut words = BufReader::new(keeper.stdout.take()?).lines();
-    expect(&mut words, READY).await?;
     let mut stdin = keeper.stdin.take()?;
+    let mut path = folder.path().as_os_str().as_bytes().to_vec();
+    path.push(0);
+    stdin.write_all(&path).await.ok()?;
+    expect(&mut words, READY).await?;
     stdin
         .write_all(&serde_json::to_vec(order).ok()?)
         .await

@@ -296,15 +296,29 @@ impl Feed {
         Cursor::new(self.0.log, state.floor, state.floor_recorded_at)
     }
 
-    /// The events that pass the filter, from `start` on.
+    /// The events that pass the filter, from `start` on, for somebody who has subscribed to them.
     pub async fn subscribe(&self, filter: Filter, start: Start) -> Result<Follower, Lost> {
+        self.follow_for("subscriptions", filter, start).await
+    }
+
+    /// The events that pass the filter, from now on, for work of this process.
+    pub async fn listen(&self, filter: Filter) -> Result<Follower, Lost> {
+        self.follow_for("workers", filter, Start::Now).await
+    }
+
+    async fn follow_for(
+        &self,
+        of: &'static str,
+        filter: Filter,
+        start: Start,
+    ) -> Result<Follower, Lost> {
         let state = match start {
             // What is committed now is not told, even if this process has not read it yet.
             Start::Now => self.numbered().await?,
             Start::Beginning | Start::After(_) => self.state().await?,
         };
         let after = self.resolve(start, &state).await?;
-        Ok(Follower::new(self.clone(), filter, after.position))
+        Ok(Follower::new(self.clone(), of, filter, after.position))
     }
 
     /// Up to `limit` events that pass the filter, from `start` on.

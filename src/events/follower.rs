@@ -18,6 +18,8 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// A place in the log, and what to listen for. It holds no events but those of one page.
 pub struct Follower {
+    /// On whose behalf: a label.
+    of: &'static str,
     search: Search,
     /// Found and not yet handed out.
     page: VecDeque<Arc<Event>>,
@@ -25,14 +27,15 @@ pub struct Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        metrics::gauge!("labql_event_log_followers").decrement(1.0);
+        metrics::gauge!("labql_event_log_followers", "of" => self.of).decrement(1.0);
     }
 }
 
 impl Follower {
-    pub(super) fn new(feed: Feed, filter: Filter, position: i64) -> Self {
-        metrics::gauge!("labql_event_log_followers").increment(1.0);
+    pub(super) fn new(feed: Feed, of: &'static str, filter: Filter, position: i64) -> Self {
+        metrics::gauge!("labql_event_log_followers", "of" => of).increment(1.0);
         Self {
+            of,
             search: Search::new(feed, Arc::new(filter), position),
             page: VecDeque::new(),
         }

@@ -12,6 +12,8 @@ pub enum ChangeKind {
     Created,
     /// It left the queue.
     Started,
+    /// Another process moves it forward from now on.
+    TakenOver,
     /// The state of a step changed.
     Step,
     /// Somebody wants it to end.
@@ -23,9 +25,10 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Created,
         Self::Started,
+        Self::TakenOver,
         Self::Step,
         Self::Canceling,
         Self::Ended,
@@ -37,6 +40,7 @@ impl ChangeKind {
         match self {
             Self::Created => "created",
             Self::Started => "started",
+            Self::TakenOver => "taken-over",
             Self::Step => "step",
             Self::Canceling => "canceling",
             Self::Ended => "ended",

@@ -37,6 +37,13 @@ impl Holder {
             host,
         }
     }
+
+    /// Machine and process of a [`Self::id`].
+    pub fn parts(id: &str) -> (&str, Option<i32>) {
+        let mut parts = id.split('/');
+        let host = parts.next().unwrap_or(id);
+        (host, parts.next().and_then(|process| process.parse().ok()))
+    }
 }
 
 /// The present time of leases, in milliseconds since 1970-01-01 UTC. Machines that share a PostgreSQL may disagree about

@@ -1,6 +1,7 @@
 //! The loop: a task for each worker that this process has. It stands by until it gets the lease, and then runs the work
 //! for as long as it holds it.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -122,12 +123,19 @@ struct Held<'a> {
     renewed: Instant,
 }
 
+/// Waits until there is something to do before it is due, in a task of its own: what that needs for a moment, such as a connection,
+/// it would keep from others, and from us, while we do something else.
+fn waking(work: &Arc<dyn Work>) -> AbortOnDropHandle<()> {
+    let work = Arc::clone(work);
+    AbortOnDropHandle::new(tokio::spawn(async move { work.wake().await }))
+}
+
 impl Held<'_> {
     /// Runs the work whenever it is time, until the lease is lost or the process ends.
     async fn follow(&mut self) {
         let (stop, work) = (self.workers.stop.clone(), Arc::clone(self.work));
         tracing::debug!(worker = work.name(), "holds a worker");
-        let mut wake = work.wake();
+        let mut wake = waking(&work);
         loop {
             let row = &self.seen.row;
             let waits = row.paused_at.is_none();
@@ -136,7 +144,15 @@ impl Held<'_> {
                 biased;
                 () = stop.cancelled() => return self.release().await,
                 () = sleep(self.until_due()), if waits => Cause::Due,
-                () = &mut wake, if heeds => Cause::Woken,
+                woken = &mut wake, if heeds => {
+                    if let Err(error) = woken {
+                        tracing::error!(worker = work.name(), %error, "what wakes a worker failed");
+                        // Not again before it is due.
+                        wake = AbortOnDropHandle::new(tokio::spawn(pending()));
+                        continue;
+                    }
+                    Cause::Woken
+                }
                 _ = self.look.tick() => {
                     if self.look().await {
                         continue;
@@ -144,10 +160,15 @@ impl Held<'_> {
                     return;
                 }
             };
+            // What it has heard by now, this run sees to; what comes meanwhile, it hears afterwards.
+            if cause != Cause::Woken {
+                wake.abort();
+                let _ = wake.await;
+            }
             if !self.run(cause).await {
                 return;
             }
-            wake = work.wake();
+            wake = waking(&work);
         }
     }
 

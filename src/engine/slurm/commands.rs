@@ -150,6 +150,8 @@ impl Commands {
             match self.run("scancel", &args).await {
                 Ok(_) => return Ok(()),
                 Err(failed) if is_over(&failed.words) => return Ok(()),
+                // Of a job that ends at this moment it says nothing at all, unless it is told to be verbose.
+                Err(failed) if failed.answered && failed.words == "scancel: " => return Ok(()),
                 // It is about to begin.
                 Err(failed) if failed.words.contains("try again later") && left > 0 => {
                     sleep(AGAIN).await;

@@ -125,6 +125,8 @@ impl Slurm {
         args.push(limit.to_string().into());
         args.push(job.bounds.grace.as_secs_f64().to_string().into());
         args.push("/usr/bin/prlimit".into());
+        // Never a core file: it may be large, and holds secrets.
+        args.push("--core=0:0".into());
         args.extend(job.bounds.prlimit().into_iter().map(OsString::from));
         args.push("--".into());
         args.push(job.program.clone());

@@ -24,7 +24,7 @@ use super::watch::Watch;
 use super::{Action, ActionKind, versions};
 use crate::engine::{Host, Launch};
 use crate::entity::action::{Column, Entity, Model};
-use crate::events::{Feed, Filter, Follower, Start, Topic};
+use crate::events::{Feed, Filter, Follower, Topic};
 use crate::failure::Failure;
 use crate::narrow::{self, Columns};
 use crate::workers::{self, Holder};
@@ -314,10 +314,7 @@ pub(super) fn folder_of(folder: &Path, row: &Model) -> PathBuf {
 
 /// What is told of actions from now on; none: it cannot be followed just now.
 async fn listen(feed: &Feed) -> Option<Follower> {
-    let follower = feed
-        .subscribe(Filter::topic(Topic::Action), Start::Now)
-        .await;
-    follower.ok()
+    feed.listen(Filter::topic(Topic::Action)).await.ok()
 }
 
 /// Waits for something that there is to do. False: the log was lost.

@@ -9,7 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use super::poll::Poller;
 use crate::engine::{Executor, ExecutorError, Local, Slurm, SlurmSettings};
-use crate::flows::settings::{ExecutorName, FlowSettings};
+use crate::flows::Flows;
+use crate::flows::settings::ExecutorName;
 
 /// As many as there will never be.
 const UNBOUNDED: usize = 1_000_000;
@@ -28,12 +29,13 @@ impl Executors {
     /// # Errors
     /// If the system does not tell where labql's binary is.
     pub fn start(
-        settings: &FlowSettings,
+        flows: &Flows,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) -> Result<Self, ExecutorError> {
         let mut executors: Vec<(ExecutorName, Arc<dyn Executor>, u32)> = Vec::new();
-        let local = Arc::new(Local::new()?);
+        let settings = &flows.settings;
+        let local = Arc::new(Local::new(flows.places.root().to_owned())?);
         executors.push((ExecutorName::Local, local, settings.local.at_once));
         if settings.slurm.enabled {
             let slurm = &settings.slurm;

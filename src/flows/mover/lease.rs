@@ -13,7 +13,9 @@ use super::Mover;
 use super::held::Held;
 use crate::database::is_one_of;
 use crate::entity::flow_run::{Column, Entity};
+use crate::events;
 use crate::failure::Failure;
+use crate::flows::changes::{self, ChangeKind};
 use crate::flows::settings::ExecutorName;
 use crate::flows::state::RunState;
 use crate::workers;
@@ -79,13 +81,21 @@ impl Mover {
             return Ok(others);
         }
         let ids: Vec<i64> = ours.iter().map(|run| run.id).collect();
+        let transaction = database.begin().await?;
         let taken = Entity::update_many()
             .col_expr(Column::Holder, self.holder.id.as_str().into())
             .col_expr(Column::LeaseUntil, now.saturating_add(self.lease()).into())
             .filter(is_one_of(database, Column::Id, &ids))
             .filter(self.is_left(now))
-            .exec_with_returning(database.write())
+            .exec_with_returning(&transaction)
             .await?;
+        let told = taken
+            .iter()
+            .map(|run| changes::event(ChangeKind::TakenOver, run, None, None))
+            .collect();
+        events::append(&transaction, told).await?;
+        transaction.commit().await?;
+        self.flows.feed.wake();
         for run in taken {
             held.take_over(self, run.id, &run.executor);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use crate::events::{Event, Feed, Filter, Follower, Start, Topic};
+use crate::events::{Event, Feed, Filter, Follower, Topic};
 use crate::flows::changes::ChangeKind;
 
 /// How long to wait before the log is listened to again.
@@ -33,7 +33,7 @@ impl News {
             return false;
         }
         let filter = Filter::topic(Topic::Flow);
-        self.0 = feed.subscribe(filter, Start::Now).await.ok();
+        self.0 = feed.listen(filter).await.ok();
         self.0.is_some()
     }
 
@@ -74,7 +74,13 @@ impl Heard {
         match ChangeKind::from_name(&event.kind) {
             Some(ChangeKind::Created | ChangeKind::Ended) => self.is_room = true,
             Some(ChangeKind::Canceling) => self.canceling.extend(event.subject.parse::<i64>()),
-            Some(ChangeKind::Started | ChangeKind::Step | ChangeKind::Deleted) | None => {}
+            Some(
+                ChangeKind::Started
+                | ChangeKind::TakenOver
+                | ChangeKind::Step
+                | ChangeKind::Deleted,
+            )
+            | None => {}
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::inputs::InputRun;
 use crate::entity::{flow_run, flow_step, workflow, workflow_version};
-use crate::events::{self, Event, Filter, Follower, Start, Topic};
+use crate::events::{self, Event, Filter, Follower, Topic};
 use crate::failure::Failure;
 use crate::flows::Flows;
 use crate::flows::changes::{self, ChangeKind, RunChange};
@@ -68,7 +68,7 @@ impl PostProcessing {
         loop {
             let Some(follower) = news.as_mut() else {
                 let filter = Filter::topic(Topic::Flow);
-                *news = self.flows.feed.subscribe(filter, Start::Now).await.ok();
+                *news = self.flows.feed.listen(filter).await.ok();
                 if news.is_some() {
                     // What was told before is not known.
                     return;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::Condition;
 
-use super::{by_id, count_by_parent, groups_of};
+use super::{by_id, count_by_parent, count_rows, groups_of};
 use crate::database::{Database, is_one_of_texts};
 use crate::entity::flow_upload::{Column, Entity};
 use crate::failure::Failure;
@@ -20,14 +20,9 @@ use crate::paging::{self, KeyValue, Ordering, Page, Slice};
 fn seen_by(asker: Asker) -> Condition {
     match asker {
         Asker::Administrator => Condition::all(),
-        Asker::User(user) => {
-            let own = Condition::all()
-                .add(Column::GroupId.is_null())
-                .add(Column::CreatedBy.eq(user));
-            Condition::any()
-                .add(Column::GroupId.in_subquery(groups_of(user)))
-                .add(own)
-        }
+        Asker::User(user) => Condition::any()
+            .add(Column::GroupId.in_subquery(groups_of(user)))
+            .add(own_of(user)),
         Asker::Nobody => Condition::all().add(Column::Id.lt(0)),
     }
 }
@@ -86,6 +81,34 @@ pub async fn count_of_groups(
     groups: &[i64],
 ) -> Result<HashMap<i64, i64>, Failure> {
     count_by_parent::<Entity>(database, Condition::all(), Column::GroupId, groups).await
+}
+
+/// These columns of a page of what a user brought without a group.
+///
+/// # Errors
+/// Those of the database.
+pub async fn own(
+    database: &Database,
+    user: i64,
+    columns: Columns<Model>,
+    page: &Page,
+) -> Result<Slice<Arc<Model>>, Failure> {
+    let (columns, ordering) = (columns.and(always()), newest_first());
+    Ok(paging::fetch::<Entity>(database, own_of(user), columns, &ordering, page).await?)
+}
+
+/// How much a user brought without a group.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_own(database: &Database, user: i64) -> Result<i64, Failure> {
+    count_rows::<Entity>(database, own_of(user)).await
+}
+
+fn own_of(user: i64) -> Condition {
+    Condition::all()
+        .add(Column::GroupId.is_null())
+        .add(Column::CreatedBy.eq(user))
 }
 
 /// The upload with this key, if somebody may see it.

@@ -107,6 +107,34 @@ pub async fn by_ids(
     Ok(rows.map(|row| (row.id, row)).collect())
 }
 
+/// The versions of workflows with these numbers, by workflow and number, as far as there are such.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_numbers(
+    database: &Database,
+    versions: &[(i64, i64)],
+    columns: Columns<Model>,
+) -> Result<HashMap<(i64, i64), Arc<Model>>, Failure> {
+    if versions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let one = |(workflow, number): &(i64, i64)| {
+        Condition::all()
+            .add(Column::WorkflowId.eq(*workflow))
+            .add(Column::Number.eq(*number))
+    };
+    let any = versions
+        .iter()
+        .map(one)
+        .fold(Condition::any(), Condition::add);
+    let rows = narrow::find::<Entity>(database, any, columns.and(always()));
+    let rows = rows.await?.into_iter();
+    Ok(rows
+        .map(|row| ((row.workflow_id, row.number), row))
+        .collect())
+}
+
 /// The version of a workflow with this number.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr};
 
 use super::{count_rows, one_of};
-use crate::database::Database;
+use crate::database::{Database, is_one_of_texts};
 use crate::entity::workflow::{Column, Entity, Model};
 use crate::failure::Failure;
 use crate::narrow::{self, Columns};
@@ -98,6 +98,26 @@ pub async fn by_name(database: &Database, name: &str) -> Result<Option<Arc<Model
     }
     let found = narrow::find::<Entity>(database, Column::Name.eq(name), Columns::all());
     Ok(found.await?.pop())
+}
+
+/// The workflows of these names, as far as there are such.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_names(
+    database: &Database,
+    names: &[String],
+) -> Result<HashMap<String, Arc<Model>>, Failure> {
+    // As above.
+    let names = names.iter().filter(|name| !name.contains('\0'));
+    let names: Vec<String> = names.cloned().collect();
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let named = is_one_of_texts(database, Column::Name, &names);
+    let rows = narrow::find::<Entity>(database, named, Columns::all());
+    let rows = rows.await?.into_iter();
+    Ok(rows.map(|row| (row.name.clone(), row)).collect())
 }
 
 /// These columns of the workflows with these row ids, as far as there are such.

@@ -4,7 +4,7 @@ mod check;
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, SqlErr,
+    IntoActiveModel, QueryFilter, QuerySelect, SqlErr,
 };
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::{QUEUE, account, groups, limits, unknown};
 use crate::auth::idempotency::Replay;
 use crate::auth::viewer::ViewerUser;
 use crate::database;
-use crate::entity::{flow_group, flow_run, flow_step};
+use crate::entity::{flow_group, flow_run, flow_step, workflow};
 use crate::events;
 use crate::failure::Failure;
 use crate::flows::Flows;
@@ -92,14 +92,16 @@ pub async fn start(
         return Ok(made);
     }
     let mut checked = new.check(flows, &transaction, user, user_id).await?;
+    // One after the other: those who start at the same moment would all find room. Before rows are locked, as whoever deletes does.
+    database::lock(&transaction, QUEUE).await?;
+    // Whoever deletes a workflow archives it under this lock.
+    check_open(&transaction, checked.workflow.id).await?;
     checked.check_uploads(&transaction, user_id, true).await?;
     let workflow = &checked.workflow;
     let group = match checked.group.take() {
         Some(group) => group,
         None => groups::personal(&transaction, workflow.id, user_id, &user.username).await?,
     };
-    // One after the other: those who start at the same moment would all find room.
-    database::lock(&transaction, QUEUE).await?;
     limits::check(&transaction, &flows.settings.queue, user_id, workflow).await?;
     let run = checked.insert(&transaction, user, user_id, &group).await?;
     replay.note(&transaction, run.id).await?;
@@ -116,6 +118,20 @@ pub async fn start(
         "a run was started"
     );
     Ok(run)
+}
+
+/// A rejection if the workflow was archived meanwhile; that it is gone, its run tells.
+async fn check_open(transaction: &DatabaseTransaction, workflow: i64) -> Result<(), Failure> {
+    let archived = workflow::Entity::find_by_id(workflow)
+        .select_only()
+        .column(workflow::Column::ArchivedAt)
+        .into_tuple::<Option<i64>>()
+        .one(transaction)
+        .await?;
+    match archived {
+        Some(Some(_)) => Err(groups::archived()),
+        Some(None) | None => Ok(()),
+    }
 }
 
 /// What a run would do, checked as if it were started; how many there are does not count.

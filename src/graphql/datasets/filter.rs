@@ -52,7 +52,7 @@ pub struct DatasetFilter {
 }
 
 /// A stretch of time.
-#[derive(Clone, Copy, Debug, Default, InputObject)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, InputObject)]
 pub struct TimeRange {
     /// From this moment on.
     pub from: Option<DateTime<Utc>>,

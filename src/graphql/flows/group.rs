@@ -214,7 +214,8 @@ impl RunGroup {
             last,
             before,
         };
-        let list = RunList::new(ctx, Parent::Group, filter, order_by, &page).await?;
+        let parent = (Parent::Group, &*self.level, self.row.id);
+        let list = RunList::new(ctx, parent, filter, order_by, &page).await?;
         list.connection(ctx, &self.level, self.row.id).await
     }
 }

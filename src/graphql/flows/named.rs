@@ -33,7 +33,7 @@ pub(super) async fn numbered(
     name: &str,
     number: Option<i64>,
     columns: Columns<workflow_version::Model>,
-) -> Result<Option<(Arc<workflow::Model>, Arc<workflow_version::Model>)>, Failure> {
+) -> Result<Option<Version>, Failure> {
     let Some(row) = workflows::by_name(database, name).await? else {
         return Ok(None);
     };
@@ -43,12 +43,36 @@ pub(super) async fn numbered(
 }
 
 /// The version that is given by global id, or the newest one of the workflow that is given by name.
-pub(super) async fn version(
-    database: &Database,
-    id: &ID,
-) -> Result<Option<(Arc<workflow::Model>, Arc<workflow_version::Model>)>, Failure> {
+pub(super) async fn version(database: &Database, id: &ID) -> Result<Option<Version>, Failure> {
     let (name, number) = name(id);
     numbered(database, &name, number, Columns::of(&[])).await
+}
+
+/// A version of a workflow with its workflow.
+pub(super) type Version = (Arc<workflow::Model>, Arc<workflow_version::Model>);
+
+/// [`numbered`] for several, in their order.
+pub(super) async fn all_numbered(
+    database: &Database,
+    named: &[(String, Option<i64>)],
+    columns: Columns<workflow_version::Model>,
+) -> Result<Vec<Option<Version>>, Failure> {
+    let names: Vec<String> = named.iter().map(|(name, _)| name.clone()).collect();
+    let rows = workflows::by_names(database, &names).await?;
+    let of = |(name, number): &(String, Option<i64>)| {
+        let row = rows.get(name)?;
+        Some((Arc::clone(row), number.unwrap_or(row.latest)))
+    };
+    let wanted: Vec<_> = named.iter().map(of).collect();
+    let numbers = wanted.iter().flatten();
+    let numbers: Vec<_> = numbers.map(|(row, number)| (row.id, *number)).collect();
+    let found = versions::by_numbers(database, &numbers, columns).await?;
+    let with_version = |wanted: Option<(Arc<workflow::Model>, i64)>| {
+        let (row, number) = wanted?;
+        let version = found.get(&(row.id, number))?;
+        Some((row, Arc::clone(version)))
+    };
+    Ok(wanted.into_iter().map(with_version).collect())
 }
 
 /// What is not there, or not for this caller.

@@ -13,6 +13,7 @@ use crate::flows::read::{groups, runs, uploads};
 use crate::flows::rights::Asker;
 use crate::graphql::context::{ContextExt, failed};
 use crate::graphql::id::GlobalId;
+use crate::graphql::level::Level;
 use crate::graphql::rows::columns;
 
 /// What was found, by what names it.
@@ -35,7 +36,7 @@ pub async fn by_ids(ctx: &Context<'_>, ids: &[Option<GlobalId>]) -> Result<Found
     let (mut named, mut of_groups, mut keys, mut of_runs) = (vec![], vec![], vec![], vec![]);
     for id in ids.iter().flatten() {
         match id {
-            GlobalId::Workflow(name, number) => named.push((name, *number)),
+            GlobalId::Workflow(name, number) => named.push((name.clone(), Some(*number))),
             GlobalId::RunGroup(id) => of_groups.push(*id),
             GlobalId::Upload(key) => keys.push(key.clone()),
             GlobalId::Run(id) => of_runs.push(*id),
@@ -43,13 +44,15 @@ pub async fn by_ids(ctx: &Context<'_>, ids: &[Option<GlobalId>]) -> Result<Found
         }
     }
     let mut found = Found::default();
-    for (name, number) in named {
-        let columns = workflow::columns_here(ctx);
-        let version = named::numbered(database, name, Some(number), columns).await;
-        if let Some((row, version)) = version.map_err(failed)? {
-            let workflow = Workflow::single(row, version);
-            found.workflows.insert((name.clone(), number), workflow);
-        }
+    if !named.is_empty() {
+        let versions = named::all_numbered(database, &named, workflow::columns_here(ctx)).await;
+        let versions: Vec<_> = versions.map_err(failed)?.into_iter().flatten().collect();
+        let level = Level::of_rows(versions.iter().map(|(row, _)| row.id));
+        let workflows = versions.into_iter().map(|(row, version)| {
+            let key = (row.name.clone(), version.number);
+            (key, Workflow::on_level(row, version, &level))
+        });
+        found.workflows = workflows.collect();
     }
     if !of_groups.is_empty() {
         let columns = columns::<RunGroup, _>([ctx.field()]);

@@ -9,7 +9,7 @@ use super::order::{self, RunOrder};
 use super::run::{Run, RunConnection};
 use super::run_filter::RunFilter;
 use super::run_list;
-use super::upload::Upload;
+use super::upload::{self, Upload, UploadConnection};
 use super::workflow::{self, Workflow, WorkflowConnection};
 use crate::failure::Failure;
 use crate::flows::read::groups::{self, GroupFilter};
@@ -189,6 +189,26 @@ impl FlowsQuery {
         );
         let row = groups::by_id(ctx.database()?, asker, id, columns).await;
         Ok(row.map_err(failed)?.map(RunGroup::single))
+    }
+
+    /// What you brought without a group, such as archives with templates, the newest first. What groups have is in
+    /// `RunGroup.uploads`.
+    async fn uploads(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 500; 50 when absent.")] first: Option<i64>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 500.")] last: Option<i64>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<UploadConnection> {
+        ctx.check_read()?;
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        upload::own(ctx, &page).await
     }
 
     /// One file that was brought for runs, or as an archive with a template; null when there is none that you may see.

@@ -10,9 +10,11 @@ use super::arguments::{self, RunArgument};
 use super::enums::{RunExecutor, RunKind, RunLogStream, RunReason, RunState};
 use super::file::{self, RunFile};
 use super::group::RunGroup;
+use super::group_of::GroupOf;
 use super::log::{self, RunLogConnection};
+use super::mover::RunMover;
 use super::processed::{self, ProcessedRun};
-use super::run_parts::{GroupOf, WorkflowOf};
+use super::run_parts::WorkflowOf;
 use super::step::{self, RunStep};
 use super::workflow::{self, Workflow};
 use crate::entity::flow_run;
@@ -236,6 +238,13 @@ impl Run {
     #[reads(Host)]
     fn host(&self) -> Option<&str> {
         self.row.host.as_deref()
+    }
+
+    /// The process of labql that moves it forward, or did until it fell silent: then `leaseUntil` is past. Null: it waits for its
+    /// turn, has ended, or was given back and is about to be taken over.
+    #[reads(Holder, LeaseUntil)]
+    fn mover(&self) -> Option<RunMover> {
+        RunMover::of(&self.row)
     }
 
     /// Has it a result that counts in the ranking?

@@ -1,16 +1,21 @@
 //! Which runs.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use async_graphql::{ID, InputObject};
 
 use super::enums::{RunExecutor, RunKind, RunReason, RunState};
-use super::named;
+use super::named::{self, Version};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::flows::read::runs;
+use crate::flows::read::{runs, workflows};
 use crate::graphql::datasets::TimeRange;
 use crate::graphql::id::GlobalId;
+use crate::graphql::level::{ChildList, Level};
+use crate::narrow::Columns;
 
-/// How many workflows a filter names at most: each is looked for by itself.
+/// How many workflows a filter names at most.
 const MOST_WORKFLOWS: usize = 20;
 /// How many groups a filter names at most.
 const MOST_GROUPS: usize = 500;
@@ -18,7 +23,7 @@ const MOST_GROUPS: usize = 500;
 const NOTHING: i64 = -1;
 
 /// Which runs; all conditions must hold. A list that is empty says nothing.
-#[derive(Clone, Debug, Default, InputObject)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
 pub struct RunFilter {
     /// Of any of these workflows, in all their versions: by global id or name, at most 20.
     workflows: Option<Vec<ID>>,
@@ -45,8 +50,8 @@ impl RunFilter {
     pub(super) async fn resolve(self, database: &Database) -> Result<runs::RunFilter, Failure> {
         let created_at = self.created_at.unwrap_or_default();
         Ok(runs::RunFilter {
-            workflows: workflows(database, self.workflows.as_deref()).await?,
-            versions: versions(database, self.versions.as_deref()).await?,
+            workflows: workflow_rows(database, self.workflows.as_deref()).await?,
+            versions: version_rows(database, self.versions.as_deref()).await?,
             groups: groups(self.groups.as_deref())?,
             states: all(self.states),
             kinds: all(self.kinds),
@@ -56,6 +61,21 @@ impl RunFilter {
             created_from: created_at.from,
             created_until: created_at.before,
         })
+    }
+}
+
+/// What a filter below a list names is looked for once, and not for each row.
+impl ChildList for RunFilter {
+    type Children = Option<Arc<runs::RunFilter>>;
+
+    async fn load(
+        &self,
+        database: &Database,
+        level: &Level,
+    ) -> Result<HashMap<i64, Self::Children>, Failure> {
+        let filter = Arc::new(self.clone().resolve(database).await?);
+        let with_filter = |parent: &i64| (*parent, Some(Arc::clone(&filter)));
+        Ok(level.parents().iter().map(with_filter).collect())
     }
 }
 
@@ -76,23 +96,21 @@ fn at_most<'a>(
     Ok(ids)
 }
 
-async fn workflows(database: &Database, ids: Option<&[ID]>) -> Result<Vec<i64>, Failure> {
-    let mut rows = Vec::new();
-    for id in at_most("workflows", ids, MOST_WORKFLOWS)? {
-        let found = named::workflow(database, id).await?;
-        // What there is not must not become no condition at all.
-        rows.push(found.map_or(NOTHING, |row| row.id));
-    }
-    Ok(rows)
+async fn workflow_rows(database: &Database, ids: Option<&[ID]>) -> Result<Vec<i64>, Failure> {
+    let ids = at_most("workflows", ids, MOST_WORKFLOWS)?;
+    let names: Vec<String> = ids.iter().map(|id| named::name(id).0).collect();
+    let found = workflows::by_names(database, &names).await?;
+    // What there is not must not become no condition at all.
+    let row = |name: &String| found.get(name).map_or(NOTHING, |row| row.id);
+    Ok(names.iter().map(row).collect())
 }
 
-async fn versions(database: &Database, ids: Option<&[ID]>) -> Result<Vec<i64>, Failure> {
-    let mut rows = Vec::new();
-    for id in at_most("versions", ids, MOST_WORKFLOWS)? {
-        let found = named::version(database, id).await?;
-        rows.push(found.map_or(NOTHING, |(_, version)| version.id));
-    }
-    Ok(rows)
+async fn version_rows(database: &Database, ids: Option<&[ID]>) -> Result<Vec<i64>, Failure> {
+    let ids = at_most("versions", ids, MOST_WORKFLOWS)?;
+    let named: Vec<_> = ids.iter().map(named::name).collect();
+    let found = named::all_numbered(database, &named, Columns::of(&[])).await?;
+    let row = |found: &Option<Version>| found.as_ref().map_or(NOTHING, |(_, it)| it.id);
+    Ok(found.iter().map(row).collect())
 }
 
 fn groups(ids: Option<&[ID]>) -> Result<Vec<i64>, Failure> {

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::flows::read::runs::{self, Parent, RunsOf};
 use crate::flows::rights::Asker;
 use crate::graphql::context::{ContextExt, failed};
+use crate::graphql::error::internal;
 use crate::graphql::level::{ChildList, Level};
 use crate::graphql::rows::{columns, columns_of_page};
 use crate::narrow::Columns;
@@ -28,15 +29,23 @@ pub(super) struct RunList {
 }
 
 impl RunList {
-    /// Checks what was asked for.
+    /// Checks what was asked for of one of the parents on a level.
     pub async fn new(
         ctx: &Context<'_>,
-        parent: Parent,
+        (parent, level, row): (Parent, &Level, i64),
         filter: Option<RunFilter>,
         orders: Option<Vec<RunOrder>>,
         page: &PageArguments,
     ) -> Result<Self> {
-        let filter = filter.unwrap_or_default().resolve(ctx.database()?).await;
+        let filter = match filter {
+            Some(filter) => {
+                let found = level.children(ctx.database()?, &filter, row).await?;
+                // None of them must not become all.
+                let found = found.ok_or_else(|| internal("a list without its row"))?;
+                Arc::unwrap_or_clone(found)
+            }
+            None => runs::RunFilter::default(),
+        };
         let order = order::of_runs(orders.as_deref()).map_err(failed)?;
         Ok(Self {
             page: page.resolve(PAGE, &order.ordering()).map_err(failed)?,
@@ -44,7 +53,7 @@ impl RunList {
             runs: RunsOf {
                 asker: Asker::of(ctx.viewer()?),
                 parent,
-                filter: filter.map_err(failed)?,
+                filter,
                 order,
             },
         })

@@ -40,6 +40,8 @@ pub enum RunUpdateKind {
     Created,
     /// It left the queue.
     Started,
+    /// Another process moves it forward from now on: the one that did has ended, or says nothing any more. See `Run.mover`.
+    TakenOver,
     /// The state of a step changed.
     Step,
     /// Somebody wants it to end.

@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use macros::row;
 
 use super::group::RunGroup;
+use super::group_of::GroupOf;
 use crate::database::Database;
-use crate::entity::{flow_group, flow_upload};
+use crate::entity::flow_upload;
 use crate::failure::Failure;
-use crate::flows::read::{groups, uploads};
+use crate::flows::read::uploads;
 use crate::flows::rights::Asker;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{ContextExt, failed};
@@ -40,7 +41,7 @@ connection!(
 );
 
 /// The rows of uploads that were loaded together.
-type UploadRows = Vec<Arc<flow_upload::Model>>;
+pub(super) type UploadRows = Vec<Arc<flow_upload::Model>>;
 
 impl Upload {
     /// An upload that was asked for alone.
@@ -166,9 +167,37 @@ pub(super) async fn of_group(
         None
     };
     let slice = slice.map(|row| Upload::on_level(row, &level));
-    Ok(UploadConnection::new(slice, total, move |upload| {
+    Ok(connection_of(slice, total))
+}
+
+/// `Query.uploads`.
+pub(super) async fn own(ctx: &Context<'_>, page: &PageArguments) -> Result<UploadConnection> {
+    let ordering = uploads::newest_first();
+    let page = page.resolve(PAGE, &ordering).map_err(failed)?;
+    // Who is not of this database has brought nothing to it.
+    let Some(user) = ctx.viewer()?.user.as_ref().and_then(|user| user.id) else {
+        return Ok(connection_of(Slice::default(), None));
+    };
+    let (database, columns) = (ctx.database()?, columns_of_page::<Upload, _>(ctx));
+    let slice = uploads::own(database, user, columns, &page).await;
+    let slice = slice.map_err(failed)?;
+    let total = if ctx.wants_total() {
+        Some(uploads::count_own(database, user).await.map_err(failed)?)
+    } else {
+        None
+    };
+    let level = Upload::level(&slice.rows);
+    Ok(connection_of(
+        slice.map(|row| Upload::on_level(row, &level)),
+        total,
+    ))
+}
+
+fn connection_of(slice: Slice<Upload>, total: Option<i64>) -> UploadConnection {
+    let ordering = uploads::newest_first();
+    UploadConnection::new(slice, total, move |upload| {
         paging::encode_cursor(&ordering, &uploads::key(&upload.row))
-    }))
+    })
 }
 
 /// A page of the uploads of groups.
@@ -203,40 +232,5 @@ impl ChildList for UploadTotal {
 
     async fn load(&self, database: &Database, level: &Level) -> Result<HashMap<i64, i64>, Failure> {
         uploads::count_of_groups(database, level.parents()).await
-    }
-}
-
-/// The groups of uploads.
-#[derive(Clone, Copy, Hash, PartialEq, Eq)]
-struct GroupOf {
-    asker: Asker,
-    columns: Columns<flow_group::Model>,
-}
-
-impl ChildList for GroupOf {
-    type Children = Option<RunGroup>;
-
-    async fn load(
-        &self,
-        database: &Database,
-        level: &Level,
-    ) -> Result<HashMap<i64, Self::Children>, Failure> {
-        let Some(uploads) = level.rows::<UploadRows>() else {
-            return Ok(HashMap::new());
-        };
-        let mut ids: Vec<i64> = uploads.iter().filter_map(|it| it.group_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let found = groups::by_ids(database, self.asker, &ids, self.columns).await?;
-        let groups = RunGroup::level(found.values());
-        let of_upload = |upload: &Arc<flow_upload::Model>| {
-            let row = upload.group_id.and_then(|id| found.get(&id));
-            let group = row.map(|row| RunGroup::on_level(Arc::clone(row), &groups));
-            (upload.id, group)
-        };
-        Ok(uploads.iter().map(of_upload).collect())
     }
 }

@@ -389,7 +389,8 @@ impl Workflow {
             last,
             before,
         };
-        let list = RunList::new(ctx, Parent::Workflow, filter, order_by, &page).await?;
+        let parent = (Parent::Workflow, &*self.level, self.row.id);
+        let list = RunList::new(ctx, parent, filter, order_by, &page).await?;
         list.connection(ctx, &self.level, self.row.id).await
     }
 

@@ -9,6 +9,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +37,8 @@ struct Puppet {
     deed: Deed,
     interval: Duration,
     wake: Notify,
+    /// Whose only connection that writes it holds while it waits.
+    holds: Option<Database>,
     begun: mpsc::UnboundedSender<Cause>,
     stopped: mpsc::UnboundedSender<()>,
 }
@@ -54,7 +57,14 @@ impl Work for Puppet {
     }
 
     fn wake(&self) -> BoxFuture<'_, ()> {
-        self.wake.notified().boxed()
+        async {
+            let _held = match &self.holds {
+                Some(database) => Some(database.begin().await),
+                None => None,
+            };
+            self.wake.notified().await;
+        }
+        .boxed()
     }
 
     fn run<'a>(&'a self, run: &'a Run) -> BoxFuture<'a, Result<Outcome, Failure>> {
@@ -87,6 +97,10 @@ struct Stage {
 
 impl Stage {
     async fn with(deed: Deed, interval: Duration) -> Self {
+        Self::of(deed, interval, false).await
+    }
+
+    async fn of(deed: Deed, interval: Duration, wake_holds: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("labql.db");
         let config = DatabaseConfig {
@@ -102,6 +116,7 @@ impl Stage {
             deed,
             interval,
             wake: Notify::new(),
+            holds: wake_holds.then(|| database.clone()),
             begun,
             stopped,
         });
@@ -155,6 +170,18 @@ async fn who_is_woken_does_not_wait_for_its_time() {
     }
     let left = stage.end().await;
     assert_eq!((left.status, left.host), (WorkerStatus::Idle, None));
+}
+
+/// What it needs to hear of news, it does not keep from itself.
+#[tokio::test]
+async fn who_waits_for_news_lets_go_when_it_is_due() {
+    let mut stage = Stage::of(Deed::End, Duration::from_millis(1), true).await;
+    for _ in 0..3 {
+        // Less than a connection is waited for.
+        let begun = timeout(Duration::from_secs(8), stage.begun.recv()).await;
+        assert_eq!(begun, Ok(Some(Cause::Due)));
+    }
+    stage.end().await;
 }
 
 #[tokio::test]

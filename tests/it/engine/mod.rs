@@ -11,6 +11,7 @@ mod surviving;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -145,8 +146,16 @@ fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).expect("a signal");
 }
 
-/// A keeper as it comes up, told these bytes by one that ends then.
+/// A keeper as it comes up, told its folder and these bytes by one that ends then.
 fn keep(folder: &Path, told: &[u8]) {
+    keep_told(
+        folder,
+        &[folder.as_os_str().as_bytes(), b"\0", told].concat(),
+    );
+}
+
+/// The same of all that it is told.
+fn keep_told(folder: &Path, told: &[u8]) {
     let mut keeper = Command::new(env!("CARGO_BIN_EXE_labql"))
         .arg("keep")
         .arg(folder)

@@ -15,6 +15,17 @@ async fn a_starter_that_dies_before_all_is_said_has_started_nothing() {
         keep(&folder, &said[..part]);
         assert!(matches!(end(&folder).await, End::NotStarted(_)));
     }
+    // Not even where it is, or not all of it.
+    let (folder, longer) = (place.path("f"), place.path("further"));
+    fs::create_dir(&folder).expect("a folder");
+    fs::create_dir(&longer).expect("a folder");
+    let told = longer.as_os_str().as_encoded_bytes();
+    for part in [0, 1, told.len() - "urther".len(), told.len()] {
+        keep_told(&folder, &told[..part]);
+    }
+    for folder in [folder, longer] {
+        assert_eq!(fs::read_dir(folder).expect("a folder").count(), 0);
+    }
     assert!(!place.path("ran").exists());
 }
 

@@ -114,7 +114,8 @@ async fn whoever_is_shut_out_hears_nothing_more(lab: Lab) {
 
 /// Waits until so many subscriptions follow: from then on nothing passes them by.
 async fn until_followed(server: &Server, count: i64) {
-    while server.counters(["labql_event_log_followers"]).await != [count] {
+    let followers = r#"labql_event_log_followers{of="subscriptions"}"#;
+    while server.counters([followers]).await != [count] {
         tokio::task::yield_now().await;
     }
 }

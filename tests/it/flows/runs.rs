@@ -108,7 +108,7 @@ pub fn check_transitions(heard: &[Value]) {
         let before = runs.insert(run, state);
         match update["kind"].as_str().expect("a kind") {
             "CREATED" => assert_eq!((before, state), (None, RunState::Pending), "{update}"),
-            "DELETED" => assert_eq!(before, Some(state), "{update}"),
+            "DELETED" | "TAKEN_OVER" => assert_eq!(before, Some(state), "{update}"),
             "STEP" => {
                 assert_eq!(before, Some(state), "{update}");
                 let step = &update["step"];

@@ -1,5 +1,6 @@
 //! Files that people bring: streamed, counted and hashed, for those of the group, and gone when something went wrong.
 
+use futures_util::future::{join, join_all};
 use futures_util::stream;
 use reqwest::{Body, Method};
 use serde_json::json;
@@ -23,6 +24,8 @@ on_both_databases!(
     what_is_no_upload_is_refused,
     runs_are_given_what_was_brought,
     what_is_deleted_is_gone,
+    what_is_given_may_be_deleted_at_that_moment,
+    ones_own_are_listed,
 );
 
 async fn what_was_brought_comes_back(lab: Lab) {
@@ -264,6 +267,42 @@ async fn what_is_no_upload_is_refused(lab: Lab) {
     assert_eq!(kept(&site), 0);
 }
 
+const OWN: &str = "query($first: Int, $after: String) {
+    uploads(first: $first, after: $after) { totalCount nodes { id name group { id } } pageInfo { endCursor hasNextPage } }
+}";
+
+async fn ones_own_are_listed(lab: Lab) {
+    let site = Site::idle(lab, &["ann", "ben"]).await;
+    let workflow = site.workflow(&with_file()).await;
+    let (ann, ben) = (site.who("ann"), site.who("ben"));
+    let group = ann.group(&workflow, "team", &[]).await;
+    ann.upload(&group, "of the group", "g").await;
+    let mut brought = Vec::new();
+    for name in ["one", "two", "three"] {
+        let path = format!("/files/uploads?name={name}");
+        let answer = ann.send(Method::POST, &path, name).await;
+        assert_eq!(answer.status(), 201);
+        brought.push(json_of(answer).await["id"].clone());
+    }
+    brought.reverse();
+    let first = ann.data(OWN, json!({ "first": 2 })).await;
+    let page = &first["uploads"];
+    assert_eq!(page["totalCount"], 3);
+    assert_eq!(page["pageInfo"]["hasNextPage"], true);
+    let after = json!({ "after": page["pageInfo"]["endCursor"] });
+    let second = ann.data(OWN, after).await;
+    let nodes = [&first, &second].map(|it| it["uploads"]["nodes"].as_array().expect("a list"));
+    let listed: Vec<_> = nodes.iter().flat_map(|it| it.iter()).collect();
+    let ids: Vec<_> = listed.iter().map(|it| it["id"].clone()).collect();
+    assert_eq!(ids, brought);
+    assert!(listed.iter().all(|it| it["group"].is_null()));
+    for other in [&ben, &site.admin()] {
+        let data = other.data(OWN, json!({})).await;
+        assert_eq!(data["uploads"]["totalCount"], 0);
+        assert_eq!(data["uploads"]["nodes"], json!([]));
+    }
+}
+
 /// The arguments of all of them are files.
 fn with_file() -> Draft {
     Draft::of("Given", "cat in/given.txt; cat ${file}")
@@ -315,6 +354,34 @@ async fn runs_are_given_what_was_brought(lab: Lab) {
         );
     }
     assert!(!site.path("escaped").exists());
+}
+
+/// Who starts a run and who deletes what it is given wait for each other in one order only.
+async fn what_is_given_may_be_deleted_at_that_moment(lab: Lab) {
+    let site = Site::idle(lab, &["ann"]).await;
+    let workflow = site.workflow(&with_file()).await;
+    let ann = site.who("ann");
+    for _ in 0..10 {
+        let group = ann.group(&workflow, "team", &[]).await;
+        let upload = ann.upload(&group, "f.txt", "given\n").await;
+        let input = || {
+            let file = json!({ "file": upload["id"] });
+            run_input(&workflow, &file, json!({ "group": group }))
+        };
+        let starts = join_all((0..3).map(|_| ann.tell("startRun", input())));
+        let deletion = ann.tell("deleteGroup", json!({ "id": group }));
+        let (started, deleted) = join(starts, deletion).await;
+        let runs = started.iter().filter(|it| it["run"].is_object());
+        let is_deleted = deleted["errors"] == json!([]);
+        // Either of them came first, and nothing was wrong inside.
+        assert_eq!(runs.count() == 0, is_deleted, "{started:?} {deleted}");
+        for run in started.iter().filter_map(|it| it["run"]["id"].as_str()) {
+            ann.cancel(run).await;
+        }
+        if !is_deleted {
+            ann.told("deleteGroup", json!({ "id": group })).await;
+        }
+    }
 }
 
 async fn what_is_deleted_is_gone(lab: Lab) {

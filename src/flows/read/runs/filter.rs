@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ColumnTrait;
-use sea_orm::sea_query::{Condition, Query, SelectStatement};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query, SimpleExpr};
 
 use crate::database::Database;
-use crate::entity::flow_run::{Column, Model};
+use crate::entity::flow_run::{Column, Entity, Model};
 use crate::entity::user;
 use crate::flows::read::one_of;
 use crate::flows::settings::ExecutorName;
@@ -129,7 +129,7 @@ impl RunFilter {
             }
         }
         let starter = self.starter.as_deref();
-        all.add_option(starter.map(|name| Column::StarterId.in_subquery(user_named(name))))
+        all.add_option(starter.map(|name| is_started_by(name)))
             .add_option(
                 self.created_from
                     .map(|at| Column::CreatedAt.gte(at.millis())),
@@ -141,12 +141,15 @@ impl RunFilter {
     }
 }
 
-fn user_named(name: &str) -> SelectStatement {
+/// The id of the user of this name is one value, so that pages are read from the index of starters.
+fn is_started_by(name: &str) -> SimpleExpr {
     // PostgreSQL refuses to look for what it cannot store; no user is called so.
     let name = name.replace('\0', " ");
-    Query::select()
+    let user = Query::select()
         .column((user::Entity, user::Column::Id))
         .from(user::Entity)
         .and_where(user::Column::Username.eq(name))
-        .take()
+        .take();
+    let user = SimpleExpr::SubQuery(None, Box::new(user.into()));
+    Expr::col((Entity, Column::StarterId)).eq(user)
 }

@@ -128,3 +128,12 @@ async fn a_step_within_all_its_bounds() {
     )
     .await;
 }
+
+/// A core may be large, and holds secrets. Who has no bound has this one, too.
+#[tokio::test]
+async fn nobody_leaves_a_core() {
+    let text = "test \"$(ulimit -Hc) $(ulimit -Sc)\" = '0 0'";
+    check(|_| (), &[(text, Finish::Exited(0))]).await;
+    let of_memory = |job: &mut Job| job.bounds.memory = Some(150 * MIB);
+    check(of_memory, &[(text, Finish::Exited(0))]).await;
+}
