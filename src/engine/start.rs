@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::folder::{Folder, failed};
@@ -86,19 +86,32 @@ pub(super) async fn start_bounded(
 }
 
 async fn start_kept(
-    keeper: impl FnOnce(&Folder) -> Result<Child, EngineError>,
+    take: impl Fn(&Folder) -> Result<Child, EngineError>,
     order: &Order,
     folder: &Path,
 ) -> Result<Ending, EngineError> {
     let folder = Folder::create(folder)?;
-    let mut keeper = keeper(&folder)?;
-    let met = tokio::time::timeout(PATIENCE, meet(&mut keeper, &folder, order)).await;
+    let mut keeper = take(&folder)?;
+    let meeting = async {
+        let mut met = meet(&mut keeper, &folder).await;
+        // One that waited may have been killed at this moment. It had no order yet, and what it left is written over.
+        if met.is_none() && folder.keeper()?.is_none() {
+            keeper = take(&folder)?;
+            met = meet(&mut keeper, &folder).await;
+        }
+        Ok(match met {
+            Some(met) => tell(met, order).await,
+            None => None,
+        })
+    };
+    let met = tokio::time::timeout(PATIENCE, meeting).await;
     // It is our child as long as we live.
     let reaped = tokio::spawn(async move { keeper.wait().await.ok() });
     let reason = match met {
-        Ok(Some(())) => return Ok(reaped),
+        Ok(Ok(Some(()))) => return Ok(reaped),
+        Ok(Err(error)) => return Err(error),
         // It has ended, or is about to: it stopped talking.
-        Ok(None) => {
+        Ok(Ok(None)) => {
             let status = reaped.await.ok().flatten();
             if let Look::Ended { .. } = look(folder.path())? {
                 return Ok(tokio::spawn(std::future::ready(status)));
@@ -133,14 +146,22 @@ pub(super) fn spawn(labql: &Path, within: &Path, words: Stdio) -> io::Result<Chi
         .spawn()
 }
 
-/// Tells the keeper its folder, and what to start once it can be found by who comes after us; waits until it has begun.
-async fn meet(keeper: &mut Child, folder: &Folder, order: &Order) -> Option<()> {
+/// What a keeper says, and what it hears.
+type Met = (Lines<BufReader<ChildStdout>>, ChildStdin);
+
+/// Tells a keeper its folder, and waits until it can be found there by who comes after us.
+async fn meet(keeper: &mut Child, folder: &Folder) -> Option<Met> {
     let mut words = BufReader::new(keeper.stdout.take()?).lines();
     let mut stdin = keeper.stdin.take()?;
     let mut path = folder.path().as_os_str().as_bytes().to_vec();
     path.push(0);
     stdin.write_all(&path).await.ok()?;
     expect(&mut words, READY).await?;
+    Some((words, stdin))
+}
+
+/// Tells it what to start, and waits until it has begun.
+async fn tell((mut words, mut stdin): Met, order: &Order) -> Option<()> {
     stdin
         .write_all(&serde_json::to_vec(order).ok()?)
         .await

@@ -98,7 +98,7 @@ impl Mover {
         let root = flows.places.root();
         let host = Host::here(node, &holder.host, root);
         let host = host.map_err(|error| format!("{}: {error}", root.display()))?;
-        let executors = Executors::start(&flows, stop, tasks);
+        let executors = Executors::start(flows, stop, tasks);
         Ok(Self {
             flows: flows.clone(),
             holder,

@@ -129,7 +129,7 @@ impl RunFilter {
             }
         }
         let starter = self.starter.as_deref();
-        all.add_option(starter.map(|name| is_started_by(name)))
+        all.add_option(starter.map(is_started_by))
             .add_option(
                 self.created_from
                     .map(|at| Column::CreatedAt.gte(at.millis())),
