@@ -120,12 +120,11 @@ program=$!
 
 timer=''
 if [ "$limit" != 0 ]; then
+  # A signal that comes before it is listened to is lost: then the end of the script ends this.
   (
     trap - TERM
-    sleep "$limit" &
-    nap=$!
-    trap 'kill "$nap" 2>/dev/null; exit' TERM
-    wait "$nap" && kill -ALRM $$
+    timeout "$limit" tail --pid=$$ -f /dev/null
+    [ $? -ne 124 ] || kill -ALRM $$
   ) &
   timer=$!
 fi
