@@ -17,6 +17,7 @@ use sea_orm::{
     DbErr, IntoDatabaseExecutor, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait, Value,
 };
+use tokio::time::timeout;
 
 use self::deadline::{Deadline, Stops as _};
 pub use self::kept::Kept;
@@ -28,6 +29,8 @@ pub const MOST_BINDS: usize = 10_000;
 /// How long a statement waits for a lock of SQLite before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection that was given up in the midst of a statement is waited for.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 /// The advisory lock of PostgreSQL under which a schema is made.
 const SCHEMA_LOCK: i64 = 0x6c61_6271_6c00_0002;
 
@@ -101,7 +104,7 @@ impl Database {
                     limit,
                 )),
                 read: connect(postgres(url, others, Some(limit))).await?,
-                write: connect(postgres(url, others, None)).await?,
+                write: connect(writing(postgres(url, others, None))).await?,
             })
         } else {
             Err(DatabaseError::UnknownScheme)
@@ -411,6 +414,23 @@ fn postgres(url: &str, connections: u32, limit: Option<Duration>) -> ConnectOpti
         .map_sqlx_postgres_pool_opts(move |pool| {
             pool.after_connect(move |connection, _| prepare(connection, limit).boxed())
         });
+    options
+}
+
+/// Connections for writing, on which no statement has a limit: one that was given up in the midst of a statement, which may
+/// wait for somebody's lock, is closed, and its place is free for others.
+fn writing(mut options: ConnectOptions) -> ConnectOptions {
+    options.map_sqlx_postgres_pool_opts(|pool| {
+        pool.after_release(|connection, _| {
+            async move {
+                // Waits for what is under way; asks nothing.
+                let ready = timeout(GIVEN_UP, connection.flush()).await;
+                ready.unwrap_or(Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))?;
+                Ok(true)
+            }
+            .boxed()
+        })
+    });
     options
 }
 

@@ -238,9 +238,13 @@ impl Held<'_> {
                     return Some((ending, told));
                 }
                 () = &mut long, if !told => {
-                    told = true;
-                    if let Err(error) = self.change(|_, _| Some(Tale::of("running"))).await {
-                        tracing::warn!(worker = name, %error, "a run could not be told");
+                    match self.change(|_, _| Some(Tale::of("running"))).await {
+                        // Whether the lease is lost, the next look sees.
+                        Ok(_) => told = true,
+                        Err(error) => {
+                            tracing::warn!(worker = name, %error, "a run could not be told");
+                            long.set(sleep(LONG_RUN));
+                        }
                     }
                 }
                 _ = self.look.tick() => {

@@ -3,7 +3,9 @@
 use std::{fs, path::Path, process::Stdio};
 
 use labql::demo::autosubmit::{ExperimentSpec, JobListForm};
-use sea_orm::{ConnectionTrait, Database, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, TransactionTrait,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -366,7 +368,7 @@ async fn who_vanishes_is_lost_and_replaced() {
         return;
     };
     root::with(&lab.root(), &[small("a000")]);
-    lab.set("LABQL_WORKERS__LEASE", "3s");
+    lab.set("LABQL_WORKERS__LEASE", "6s");
     lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
     let mut observer = Observer::of(&mut lab).await;
     let first = lab.serve_mirroring().await;
@@ -374,14 +376,10 @@ async fn who_vanishes_is_lost_and_replaced() {
     let name = name_of(&update).to_owned();
     let second = lab.serve_mirroring().await;
 
-    // A run that cannot come to its end, since somebody else keeps the row of its source.
     let database = Database::connect(lab.database_url())
         .await
         .expect("PostgreSQL");
-    let lock = database.begin().await.expect("a transaction");
-    lock.execute_unprepared("SELECT * FROM source FOR UPDATE")
-        .await
-        .expect("a lock");
+    let lock = kept_source(&database).await;
     change(&lab.root(), "a000");
     observer.command("runWorker", &name).await;
     observer.until("RUNNING").await;
@@ -403,4 +401,48 @@ async fn who_vanishes_is_lost_and_replaced() {
     assert_eq!(passes(&second).await, 1);
     database.close().await.expect("a closed connection");
     assert!(second.stop().await);
+}
+
+/// Two processes that are suspended in turn in the midst of a run, and lose it to the other: what they gave up keeps nothing
+/// from them, though the database has not answered yet.
+#[tokio::test]
+async fn who_loses_a_run_again_and_again_goes_on() {
+    let Some(mut lab) = Lab::postgres().await else {
+        return;
+    };
+    root::with(&lab.root(), &[small("a000")]);
+    let mut observer = Observer::of(&mut lab).await;
+    lab.set("LABQL_WORKERS__LEASE", "3s");
+    lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
+    let first = lab.serve_mirroring().await;
+    let update = observer.until("IDLE").await.pop().expect("an update");
+    let second = lab.serve_mirroring().await;
+    let database = Database::connect(lab.database_url())
+        .await
+        .expect("PostgreSQL");
+    let lock = kept_source(&database).await;
+    change(&lab.root(), "a000");
+    observer.command("runWorker", name_of(&update)).await;
+    observer.until("RUNNING").await;
+    // One more than a process has connections that write.
+    for server in [&first, &second].repeat(3) {
+        server.suspend().await;
+        observer.until("LOST").await;
+        observer.until("RUNNING").await;
+        server.go_on().await;
+    }
+    lock.rollback().await.expect("no lock");
+    let done = observer.until("IDLE").await.pop().expect("an update");
+    assert!(done["changes"].as_i64() > Some(0), "{done}");
+    database.close().await.expect("a closed connection");
+    assert!(first.stop().await && second.stop().await);
+}
+
+/// Keeps the row of the source, so that no run of its mirror comes to its end.
+async fn kept_source(database: &DatabaseConnection) -> DatabaseTransaction {
+    let lock = database.begin().await.expect("a transaction");
+    lock.execute_unprepared("SELECT * FROM source FOR UPDATE")
+        .await
+        .expect("a lock");
+    lock
 }

@@ -172,11 +172,25 @@ impl Server {
 
     /// Asks it to end and waits for that; true if it ended well.
     pub async fn stop(mut self) -> bool {
-        let id = self.child.id().expect("a running process");
-        let asked = tokio::process::Command::new("kill")
-            .arg(id.to_string())
-            .status();
-        assert!(asked.await.expect("kill").success());
+        self.signal("-TERM").await;
         self.child.wait().await.expect("its end").success()
+    }
+
+    /// Has it do nothing at all until [`Self::go_on`].
+    pub async fn suspend(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Has it go on after [`Self::suspend`].
+    pub async fn go_on(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("a running process").to_string();
+        let sent = tokio::process::Command::new("kill")
+            .args([signal, &id])
+            .status();
+        assert!(sent.await.expect("kill").success());
     }
 }
