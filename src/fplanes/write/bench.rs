@@ -59,9 +59,8 @@ pub(super) struct Bench {
     tracks: BTreeMap<Track, Loaded>,
 }
 
-const LOAD: &str = "
-SELECT record.* FROM fplane_track AS track
-JOIN fplane_record AS record ON record.track_id = track.id AND record.known_until IS NULL
+/// The records of a track that matter to a window, from the last before it to the first after it.
+const HELD: &str = "record.track_id = track.id AND record.known_until IS NULL
     AND record.valid_from >= COALESCE((
         SELECT valid_from FROM fplane_record
         WHERE track_id = track.id AND known_until IS NULL AND valid_from < $1
@@ -71,11 +70,7 @@ JOIN fplane_record AS record ON record.track_id = track.id AND record.known_unti
         SELECT valid_from FROM fplane_record
         WHERE track_id = track.id AND known_until IS NULL AND valid_from > $2
         ORDER BY valid_from LIMIT 1
-    ), 9223372036854775807)
-WHERE track.id
-";
-const OF_POSTGRES: &str = "= ANY($3::bigint[]) ORDER BY record.valid_from";
-const OF_SQLITE: &str = "IN (SELECT value FROM json_each($3)) ORDER BY record.valid_from";
+    ), 9223372036854775807)";
 
 impl Bench {
     /// Loads all layers of these slots, as far as what happens in this window matters to them. None: of all slots.
@@ -275,14 +270,24 @@ impl Bench {
 }
 
 fn load(backend: DatabaseBackend, ids: &[i64], window: Window) -> Statement {
-    let (of, ids) = if backend == DatabaseBackend::Postgres {
+    let (sql, ids) = if backend == DatabaseBackend::Postgres {
+        // Track by track: OFFSET keeps PostgreSQL from joining all records to the tracks and asking each for its bounds.
+        let sql = format!(
+            "SELECT record.* FROM fplane_track AS track
+            CROSS JOIN LATERAL (SELECT * FROM fplane_record AS record WHERE {HELD} OFFSET 0) AS record
+            WHERE track.id = ANY($3::bigint[]) ORDER BY record.valid_from"
+        );
         let ids = ids.iter().map(|id| sea_orm::Value::from(*id)).collect();
         let ids = sea_orm::Value::Array(ArrayType::BigInt, Some(Box::new(ids)));
-        (OF_POSTGRES, ids)
+        (sql, ids)
     } else {
-        (OF_SQLITE, serde_json::Value::from(ids).to_string().into())
+        let sql = format!(
+            "SELECT record.* FROM fplane_track AS track JOIN fplane_record AS record ON {HELD}
+            WHERE track.id IN (SELECT value FROM json_each($3)) ORDER BY record.valid_from"
+        );
+        (sql, serde_json::Value::from(ids).to_string().into())
     };
     let until = window.until.unwrap_or(i64::MAX);
     let values = [window.from.into(), until.into(), ids];
-    Statement::from_sql_and_values(backend, format!("{LOAD}{of}"), values)
+    Statement::from_sql_and_values(backend, sql, values)
 }
