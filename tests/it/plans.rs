@@ -49,16 +49,7 @@ async fn far_pages(mut lab: Lab) {
             .await
             .expect("rows");
     }
-    let count = if lab.is_postgres() {
-        "VACUUM (ANALYZE)"
-    } else {
-        "ANALYZE"
-    };
-    database
-        .write()
-        .execute_unprepared(count)
-        .await
-        .expect("counts");
+    lab.count_tables(&database).await;
     let server = lab.serve_signed_in().await;
 
     for (field, name) in [

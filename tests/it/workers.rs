@@ -362,27 +362,65 @@ async fn who_ends_hands_over_at_once(mut lab: Lab) {
     assert!(second.stop().await);
 }
 
+/// A run of the first of two processes that cannot come to its end, since somebody else keeps the row of its source.
+struct HeldRun {
+    observer: Observer,
+    first: Server,
+    second: Server,
+    database: DatabaseConnection,
+    lock: DatabaseTransaction,
+}
+
+impl HeldRun {
+    async fn begin(lab: &mut Lab, lease: &str) -> Self {
+        root::with(&lab.root(), &[small("a000")]);
+        lab.set("LABQL_WORKERS__LEASE", lease);
+        lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
+        let mut observer = Observer::of(lab).await;
+        let first = lab.serve_mirroring().await;
+        let update = observer.until("IDLE").await.pop().expect("an update");
+        let second = lab.serve_mirroring().await;
+
+        let database = Database::connect(lab.database_url())
+            .await
+            .expect("PostgreSQL");
+        let lock = database.begin().await.expect("a transaction");
+        lock.execute_unprepared("SELECT * FROM source FOR UPDATE")
+            .await
+            .expect("a lock");
+        change(&lab.root(), "a000");
+        observer.command("runWorker", name_of(&update)).await;
+        observer.until("RUNNING").await;
+        Self {
+            observer,
+            first,
+            second,
+            database,
+            lock,
+        }
+    }
+}
+
+/// Lets go of the source: the run that is under way by now comes to its end.
+async fn let_go(database: DatabaseConnection, lock: DatabaseTransaction, observer: &mut Observer) {
+    lock.rollback().await.expect("no lock");
+    let done = observer.until("IDLE").await.pop().expect("an update");
+    assert!(done["changes"].as_i64() > Some(0), "{done}");
+    database.close().await.expect("a closed connection");
+}
+
 #[tokio::test]
 async fn who_vanishes_is_lost_and_replaced() {
     let Some(mut lab) = Lab::postgres().await else {
         return;
     };
-    root::with(&lab.root(), &[small("a000")]);
-    lab.set("LABQL_WORKERS__LEASE", "6s");
-    lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
-    let mut observer = Observer::of(&mut lab).await;
-    let first = lab.serve_mirroring().await;
-    let update = observer.until("IDLE").await.pop().expect("an update");
-    let name = name_of(&update).to_owned();
-    let second = lab.serve_mirroring().await;
-
-    let database = Database::connect(lab.database_url())
-        .await
-        .expect("PostgreSQL");
-    let lock = kept_source(&database).await;
-    change(&lab.root(), "a000");
-    observer.command("runWorker", &name).await;
-    observer.until("RUNNING").await;
+    let HeldRun {
+        mut observer,
+        first,
+        second,
+        database,
+        lock,
+    } = HeldRun::begin(&mut lab, "6s").await;
     assert_eq!(observer.workers().await[0]["status"], "RUNNING");
     assert_eq!(passes(&second).await, 0);
     first.kill().await;
@@ -395,11 +433,8 @@ async fn who_vanishes_is_lost_and_replaced() {
     assert_eq!(back["worker"]["lastRun"]["finishedAt"], Value::Null);
     // The other has begun what was lost, and ends it as soon as it can.
     observer.until("RUNNING").await;
-    lock.rollback().await.expect("no lock");
-    let done = observer.until("IDLE").await.pop().expect("an update");
-    assert!(done["changes"].as_i64() > Some(0), "{done}");
+    let_go(database, lock, &mut observer).await;
     assert_eq!(passes(&second).await, 1);
-    database.close().await.expect("a closed connection");
     assert!(second.stop().await);
 }
 
@@ -410,39 +445,20 @@ async fn who_loses_a_run_again_and_again_goes_on() {
     let Some(mut lab) = Lab::postgres().await else {
         return;
     };
-    root::with(&lab.root(), &[small("a000")]);
-    let mut observer = Observer::of(&mut lab).await;
-    lab.set("LABQL_WORKERS__LEASE", "3s");
-    lab.set("LABQL_AUTOSUBMIT__INTERVAL_SECONDS", "3600");
-    let first = lab.serve_mirroring().await;
-    let update = observer.until("IDLE").await.pop().expect("an update");
-    let second = lab.serve_mirroring().await;
-    let database = Database::connect(lab.database_url())
-        .await
-        .expect("PostgreSQL");
-    let lock = kept_source(&database).await;
-    change(&lab.root(), "a000");
-    observer.command("runWorker", name_of(&update)).await;
-    observer.until("RUNNING").await;
-    // One more than a process has connections that write.
+    let HeldRun {
+        mut observer,
+        first,
+        second,
+        database,
+        lock,
+    } = HeldRun::begin(&mut lab, "3s").await;
+    // Each loses one more than it has connections that write.
     for server in [&first, &second].repeat(3) {
         server.suspend().await;
         observer.until("LOST").await;
         observer.until("RUNNING").await;
         server.go_on().await;
     }
-    lock.rollback().await.expect("no lock");
-    let done = observer.until("IDLE").await.pop().expect("an update");
-    assert!(done["changes"].as_i64() > Some(0), "{done}");
-    database.close().await.expect("a closed connection");
+    let_go(database, lock, &mut observer).await;
     assert!(first.stop().await && second.stop().await);
-}
-
-/// Keeps the row of the source, so that no run of its mirror comes to its end.
-async fn kept_source(database: &DatabaseConnection) -> DatabaseTransaction {
-    let lock = database.begin().await.expect("a transaction");
-    lock.execute_unprepared("SELECT * FROM source FOR UPDATE")
-        .await
-        .expect("a lock");
-    lock
 }

@@ -98,16 +98,7 @@ async fn crowded(mut lab: Lab) -> (Site, Watch, String) {
         }
         database.write().execute_unprepared(&sql).await.expect(rows);
     }
-    let count = if site.lab.is_postgres() {
-        "VACUUM (ANALYZE)"
-    } else {
-        "ANALYZE"
-    };
-    database
-        .write()
-        .execute_unprepared(count)
-        .await
-        .expect("counts");
+    site.lab.count_tables(&database).await;
     // PostgreSQL numbers its rows by itself.
     if site.lab.is_postgres() {
         for table in [

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::costs::PLANE;
@@ -94,14 +93,7 @@ impl Many {
         };
         let database = lab.database().await;
         generate::fill(&database, plan).await.expect("planes");
-        // What PostgreSQL would come to know by itself, sooner or later.
-        let count = if lab.is_postgres() {
-            "VACUUM (ANALYZE)"
-        } else {
-            "ANALYZE"
-        };
-        let counted = database.write().execute_unprepared(count).await;
-        counted.expect("counts");
+        lab.count_tables(&database).await;
         database.close().await;
         let server = lab.serve().await.signed_in(&token);
         Self {

@@ -10,6 +10,7 @@ use std::{
 
 use labql::config::DatabaseConfig;
 use labql::database::Database;
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -123,6 +124,17 @@ impl Lab {
         let database = Database::connect(&config).await.expect("a database");
         database.ensure_schema(true).await.expect("a schema");
         database
+    }
+
+    /// Has the database count its tables, as it would by itself sooner or later: its plans follow from that.
+    pub async fn count_tables(&self, database: &Database) {
+        let count = if self.is_postgres() {
+            "VACUUM (ANALYZE)"
+        } else {
+            "ANALYZE"
+        };
+        let counted = database.write().execute_unprepared(count).await;
+        counted.expect("counts");
     }
 
     /// Where it is.
